@@ -1,0 +1,142 @@
+"""Findings: what analysis says. Each keeps the samples it came from and the version of the rule that said it.
+
+`t_ns` is the time of what it is about, `due_ns` the time of the last sample that the decision needed, rounded up to the
+live step of 50 ms: the same live and in bulk, so that results do not depend on the cut. `due_ns >= t_ns`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from daemon.model.signals import Nanos, Segment
+
+LIVE_STEP_NS: Nanos = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Samples `first` .. `last` (inclusive) of a segment, and the rule with its version ("qrs/1")."""
+
+    segment: str
+    first: int
+    last: int
+    rule: str
+
+
+class BeatClass(StrEnum):
+    """AAMI EC57 classes, and paced."""
+
+    NORMAL = "N"
+    SUPRAVENTRICULAR = "S"
+    VENTRICULAR = "V"
+    FUSION = "F"
+    UNKNOWN = "Q"
+    PACED = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A heartbeat; `sample` and `t_ns` are those of its R mark. `late`: said during start-up, seconds after the beat."""
+
+    t_ns: Nanos
+    due_ns: Nanos
+    sample: int
+    label: BeatClass
+    rr_ms: float | None
+    evidence: Evidence
+    late: bool = False
+
+
+class Why(StrEnum):
+    """Why a measurement is absent. Keys of daemon/words: the page says it in a sentence."""
+
+    NO_DEVICE = "no_device"  # nothing is attached
+    NO_SIGNAL = "no_signal"  # attached, and nothing comes
+    LEADS_OFF = "leads_off"
+    NOISE = "noise"
+    SATURATED = "saturated"
+    FLAT = "flat"
+    LEARNING = "learning"  # too few beats yet
+    NO_BEATS = "no_beats"  # signal is good and there is no beat in it
+    ANALYSIS_FAILED = "analysis_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number measured by us: `name` as in the seeds ("heart_rate", "rr_interval"), `unit` of daemon/units.py.
+
+    `value` None with `why`: unknown is not zero and not the last value. `quality` 0.0 (worst) .. 1.0.
+    """
+
+    t_ns: Nanos
+    due_ns: Nanos
+    name: str
+    value: float | None
+    unit: str
+    why: Why | None
+    lead: str
+    quality: float
+    evidence: Evidence | None
+
+
+class Grade(StrEnum):
+    """Signal quality of a lead."""
+
+    GOOD = "good"
+    ACCEPTABLE = "acceptable"
+    POOR = "poor"
+    OFF = "off"
+
+
+class Trouble(StrEnum):
+    """What is wrong with a lead. Keys of daemon/words."""
+
+    NONE = ""
+    OFF = "electrode_off"
+    SATURATED = "saturated"
+    FLAT = "flat"
+    MAINS = "mains"
+    WANDER = "wander"
+    MUSCLE = "muscle"
+    MOTION = "motion"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Quality of one lead (`lead` "global": of all together) from `t_ns` on; said when it changes.
+
+    `electrodes` names those that are off, where the device can tell ("LA", "V4").
+    """
+
+    t_ns: Nanos
+    due_ns: Nanos
+    lead: str
+    grade: Grade
+    trouble: Trouble
+    electrodes: tuple[str, ...] = ()
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayBlock:
+    """Filtered samples for the screen: float32 of shape (leads, n) in mV, NaN where there is nothing to draw.
+
+    Sample numbers are the segment's, so the delay of the display filters is already taken out of `first`.
+    `chain` names the filters that were on, in order, as printed on the screen.
+    """
+
+    segment: Segment
+    first: int
+    t0_ns: Nanos
+    period_ns: float
+    due_ns: Nanos
+    leads: tuple[str, ...]
+    values: npt.NDArray[np.float32]
+    chain: tuple[str, ...]
+
+
+Finding = Beat | Metric | Quality | DisplayBlock

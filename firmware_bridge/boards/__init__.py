@@ -1,0 +1,51 @@
+"""The boards, and what a board is: a machine without I/O, driven by bytes and by the time it is told.
+
+A new board is one file here, one test file, and one line in `BOARDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from firmware_bridge.frames import Facts, Frame, Nanos
+
+
+class Board(Protocol):
+    """One attached device's protocol, from the opening of its port to its closing.
+
+    The owner of the port calls `opened` once, then `feed` for whatever arrives and `due` at least every 20 ms, and
+    writes what `due` returns; before closing it writes `closing()`. Times are nanoseconds of one monotonic clock.
+    None of these raises on any input, and memory is bounded whatever comes in.
+    """
+
+    @property
+    def facts(self) -> Facts:
+        """The board's facts; `streams` may change with settings (a Cyton's channel gain), then a `Settings` frame says so."""
+
+    def opened(self, now_ns: Nanos) -> None:
+        """The port is open: begin the start-up sequence (what it sends comes out of `due`)."""
+
+    def feed(self, data: bytes, now_ns: Nanos) -> list[Frame]:
+        """Decode what has arrived; `now_ns` is when its last byte was in hand."""
+
+    def due(self, now_ns: Nanos) -> bytes | None:
+        """Bytes to send now (commands, polls, resends after a time-out), or None."""
+
+    def closing(self) -> bytes:
+        """Bytes to leave the device at rest (stop streaming); b"" when there is nothing to say."""
+
+
+class BoardKind(Protocol):
+    """A module of this package: the factory, and how its bytes are recognised."""
+
+    FACTS: Facts
+
+    def board(self, options: Mapping[str, str]) -> Board:
+        """A new machine. `options` are the configured settings of the device; ValueError names a wrong one."""
+
+    def recognise(self, data: bytes) -> float:
+        """How surely these passively heard bytes (up to 300 ms of line) come from this board: 0.0 no, 1.0 proved."""
+
+    def questions(self) -> Sequence[tuple[bytes, int]]:
+        """Safe questions for a silent port, only where configuration allows asking: (bytes, how many ms to wait)."""
