@@ -1,0 +1,56 @@
+"""The one command, `vitald`. One file a verb; a verb's module is imported only when it is asked for.
+
+Exit codes: 0 well, 1 not well, 2 bad input, 78 bad configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from daemon.config import BadConfig
+
+VERBS = {
+    "run": "the daemon: ports, analysis, store, control socket",
+    "web": "the nurse's pages",
+    "demo": "everything at once, with simulators at the bed",
+    "status": "how the box is doing",
+    "devices": "what is attached, and how it is doing",
+    "replay": "play a recording, or a simulated patient, as a board on a pseudo-terminal",
+    "analyse": "the live analysis over a recording, as JSON lines",
+}
+
+WELL, NOT_WELL, BAD_INPUT, BAD_CONFIGURATION = 0, 1, 2, 78
+
+
+class BadInput(Exception):
+    """What a person gave cannot be used; the text is the one line they read."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    verb = given[0] if given and given[0] in VERBS else None
+    parser = argparse.ArgumentParser(prog="vitald", description="The small computer at a patient's bed.")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, about in VERBS.items():
+        sub = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+        if name == verb:
+            module = importlib.import_module(f"daemon.cli.{name}")
+            module.arguments(sub)
+            sub.set_defaults(run=module.run)
+    options = parser.parse_args(given)
+    try:
+        code: int = options.run(options)
+    except BadInput as error:
+        print(f"vitald {options.verb}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BadConfig as error:
+        print(f"vitald {options.verb}: {error}", file=sys.stderr)
+        return BAD_CONFIGURATION
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return WELL
+    return code

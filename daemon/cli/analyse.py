@@ -1,0 +1,129 @@
+"""`vitald analyse RECORD`: the very same streaming analysis that runs at the bed, over a file, as fast as it can.
+
+Prints JSON lines in the order in which they were said: `reported_at` (how much signal had been seen, in seconds) never
+decreases, `t` (what the line is about) may. Line types: `beat`, `metrics`, `quality`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from daemon.cli import WELL, BadInput
+from daemon.model.findings import Beat, DisplayBlock, Finding, Metric, Quality
+from daemon.model.signals import Gap, GapCause, Item, Quantity, SampleBlock, Segment, Stream
+from firmware_bridge.recordings import BadRecording, Recording, open_recording
+
+SECONDS_A_BLOCK = 60.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", help="an EDF file, a WFDB record (path without suffix) or a CSV file")
+    parser.add_argument(
+        "--lead",
+        metavar="NAME",
+        help="analyse this lead alone (as named in the recording, or 1 for the first)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from daemon.dsp.ecg.tables import load_qrs_table
+    from daemon.dsp.pipeline import Pipeline
+
+    try:
+        recording = open_recording(Path(options.record))
+    except BadRecording as error:
+        raise BadInput(str(error)) from None
+    stream, rows = chosen(recording, options.lead)
+    pipeline = Pipeline(load_qrs_table(), None)
+    for item in items(recording, stream, rows):
+        for finding in pipeline.push(item):
+            line = line_of(finding)
+            if line is not None:
+                print(json.dumps(line))
+    return WELL
+
+
+def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:
+    """The stream to analyse and its channels' places in the recording. Raises `BadInput` naming the leads there are."""
+    ecg = [i for i, channel in enumerate(recording.channels) if channel.quantity is Quantity.ECG]
+    names = [recording.channels[i].name for i in ecg]
+    if not ecg:
+        raise BadInput(
+            f"{recording.name}: no ECG signal among {', '.join(c.name for c in recording.channels)}"
+        )
+    if lead is not None:
+        place = (
+            int(lead) - 1
+            if lead.isdecimal()
+            else next((i for i, n in enumerate(names) if n.lower() == lead.lower()), -1)
+        )
+        if not 0 <= place < len(ecg):
+            raise BadInput(f"{recording.name}: no lead {lead}; there are {', '.join(names)}")
+        ecg = [ecg[place]]
+    return Stream(recording.name, "ecg", recording.rate_hz, tuple(recording.channels[i] for i in ecg)), ecg
+
+
+def items(recording: Recording, stream: Stream, rows: list[int]) -> Iterator[Item]:
+    """The recording as the items that a port would have given: blocks, and gaps where the file marks samples missing."""
+    segment = Segment(recording.name, "", stream, "", 0, 0)
+    period_ns = 1e9 / recording.rate_hz
+    step = max(1, round(SECONDS_A_BLOCK * recording.rate_hz))
+    at = 0
+    for start, stop in [*recording.gaps, (recording.n, recording.n)]:
+        while at < start:
+            end = min(start, at + step)
+            counts = recording.counts(at, end)[rows]
+            yield SampleBlock(segment, at, round(at * period_ns), period_ns, counts, round(end * period_ns))
+            at = end
+        if stop > start:
+            yield Gap(
+                segment,
+                start,
+                stop - start,
+                round(start * period_ns),
+                round(stop * period_ns),
+                GapCause.UNKNOWN,
+            )
+            at = stop
+
+
+def line_of(finding: Finding) -> dict[str, object] | None:
+    """A finding as a JSON line; None for what is only for the screen."""
+    said = {
+        "t": _seconds(finding.t_ns) if not isinstance(finding, DisplayBlock) else 0.0,
+        "reported_at": _seconds(finding.due_ns),
+    }
+    match finding:
+        case Beat():
+            line: dict[str, object] = {"type": "beat", **said, "class": finding.label.value}
+            if finding.late:
+                line["late"] = True
+            return line
+        case Metric():
+            line = {
+                "type": "metrics",
+                **said,
+                finding.name: finding.value,
+                "unit": finding.unit,
+                "lead": finding.lead,
+            }
+            if finding.why is not None:
+                line["why"] = finding.why.value
+            return line
+        case Quality():
+            return {
+                "type": "quality",
+                **said,
+                "lead": finding.lead,
+                "grade": finding.grade.value,
+                "trouble": finding.trouble.value or None,
+            }
+        case DisplayBlock():
+            return None
+
+
+def _seconds(t_ns: int) -> float:
+    return round(t_ns / 1e9, 4)

@@ -1,0 +1,21 @@
+"""The option that most verbs share: which configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from daemon.config import Config, load
+
+DEFAULT = Path("/etc/vitald/vitald.toml")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT, metavar="FILE", help=f"configuration (default {DEFAULT})"
+    )
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """The configuration asked for. Raises `BadConfig`."""
+    return load(options.config)

@@ -1,0 +1,17 @@
+"""`vitald run`: the daemon in the foreground, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.cli.configured import add_config, config_of
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from daemon.main import run_daemon
+
+    return run_daemon(config_of(options))

@@ -1,0 +1,18 @@
+"""`vitald web`: the pages, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.cli.configured import add_config, config_of
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from webui.app import run as run_web
+
+    run_web(config_of(options))
+    return 0

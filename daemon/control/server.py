@@ -1,0 +1,119 @@
+"""The daemon's socket: `GET /live`, `GET /status`, `POST /command`. See messages.py for what travels."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import WSMsgType, web
+from pydantic import ValidationError
+
+from daemon.control.live import LiveHub, Subscription, displayed
+from daemon.control.messages import Act, Acted
+
+log = logging.getLogger(__name__)
+
+ACTS_REMEMBERED = 1000
+LARGEST_REQUEST = 64 * 1024
+HEARTBEAT_S = 5.0
+
+
+class Server:
+    """Serves the hub on a Unix socket. `act` carries out an operator's act at once, on the caller's loop."""
+
+    def __init__(self, hub: LiveHub, act: Callable[[Act], None]) -> None:
+        self._hub = hub
+        self._act = act
+        self._done: OrderedDict[str, Acted] = OrderedDict()
+        self._readers: set[web.WebSocketResponse] = set()
+
+    async def run(self, socket: Path, ready: Callable[[], None]) -> None:
+        """Listen until cancelled. A socket left behind by a daemon that died is replaced; group members may connect."""
+        app = web.Application(client_max_size=LARGEST_REQUEST)
+        app.router.add_get("/live", self._live)
+        app.router.add_get("/status", self._status)
+        app.router.add_post("/command", self._command)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            socket.unlink(missing_ok=True)
+            site = web.UnixSite(runner, str(socket))
+            await site.start()
+            socket.chmod(0o660)
+            ready()
+            await asyncio.Event().wait()
+        finally:
+            for reader in list(self._readers):
+                with suppress(Exception):
+                    await asyncio.wait_for(reader.close(), 0.5)
+            await runner.cleanup()
+            socket.unlink(missing_ok=True)
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(text=self._hub.state().model_dump_json())
+
+    async def _command(self, request: web.Request) -> web.Response:
+        try:
+            act = Act.model_validate_json(await request.read())
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return _answer(Acted(id="", acted=False, error=f"{where}: {first['msg']}"), 400)
+        # A press whose answer was lost on the way is sent again under the same id: it acts once.
+        if act.id not in self._done:
+            self._done[act.id] = self._carry_out(act)
+            while len(self._done) > ACTS_REMEMBERED:
+                self._done.popitem(last=False)
+        acted = self._done[act.id]
+        return _answer(acted, 200 if acted.acted else 409)
+
+    def _carry_out(self, act: Act) -> Acted:
+        display = self._hub.display(act.bed)
+        if display is None:
+            return Acted(id=act.id, acted=False, error=f"there is no bed {act.bed}")
+        try:
+            displayed(display, act.values)
+        except ValueError:
+            return Acted(id=act.id, acted=False, error="that display setting does not exist")
+        self._act(act)
+        return Acted(id=act.id, acted=True)
+
+    async def _live(self, request: web.Request) -> web.WebSocketResponse:
+        response = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S, compress=False, max_msg_size=1024, writer_limit=0
+        )
+        await response.prepare(request)
+        subscription = self._hub.subscribe()
+        self._readers.add(response)
+        writer = asyncio.create_task(_write(response, subscription), name="control: live writer")
+        try:
+            async for message in response:  # nothing is asked here; reading answers pings and notices the end
+                if message.type is WSMsgType.ERROR:
+                    break
+        finally:
+            self._hub.unsubscribe(subscription)
+            self._readers.discard(response)
+            writer.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await writer
+        return response
+
+
+async def _write(response: web.WebSocketResponse, subscription: Subscription) -> None:
+    while True:
+        message = await subscription.take()
+        try:
+            if isinstance(message, bytes):
+                await response.send_bytes(message)
+            else:
+                await response.send_str(message)
+        except ConnectionError:
+            return
+
+
+def _answer(acted: Acted, status: int) -> web.Response:
+    return web.json_response(text=acted.model_dump_json(), status=status)
