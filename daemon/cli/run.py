@@ -12,6 +12,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    config = config_of(options)
     from daemon.main import run_daemon
 
-    return run_daemon(config_of(options))
+    return run_daemon(config)

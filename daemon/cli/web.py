@@ -12,7 +12,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    config = config_of(options)
     from webui.app import run as run_web
 
-    run_web(config_of(options))
+    run_web(config)
     return 0

@@ -1,0 +1,153 @@
+"""The control socket over a real Unix socket: the newest truth always comes, a late reader loses waves only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from contextlib import asynccontextmanager
+
+import aiohttp
+import numpy as np
+
+from daemon.control.live import WAVES_KEPT, LiveHub
+from daemon.control.messages import Act, DisplayState, decode_waves
+from daemon.control.server import Server
+from daemon.model.findings import DisplayBlock, Metric, Why
+from daemon.model.signals import Command, DeviceSeen, Fact, FactState, LinkState, Segment, Stream, Tick
+
+SEGMENT = Segment("s", "1", Stream("D", "ecg", 500.0, ()), "b", 1, 0)
+DISPLAY = DisplayState(mode="monitor", mains_hz=50, cleaning=False)
+
+
+def hub():
+    return LiveHub(
+        boot="b",
+        version="1",
+        box="Box",
+        demo=True,
+        beds=[("1", "Bed 1", DISPLAY), ("2", "Bed 2", DISPLAY)],
+        utc_ms=lambda: 5,
+    )
+
+
+def waves(first):
+    return DisplayBlock(
+        SEGMENT, first, first * 2_000_000, 2e6, 0, ("I",), np.zeros((1, 25), np.float32), ("0.5-40 Hz",)
+    )
+
+
+def rate(value, why=None):
+    return Metric(1, 1, "heart_rate", value, "bpm", why, "II", 1.0, None)
+
+
+@asynccontextmanager
+async def serving(tmp_path, live, act=lambda _act: None):
+    socket = tmp_path / "control.sock"
+    ready = asyncio.Event()
+    task = asyncio.create_task(Server(live, act).run(socket, ready.set))
+    await ready.wait()
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
+        yield session, socket
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not socket.exists()
+
+
+async def test_status_and_socket_mode(tmp_path):
+    async with serving(tmp_path, hub()) as (session, socket):
+        async with session.get("http://box/status") as answer:
+            state = await answer.json()
+
+        assert [bed["name"] for bed in state["beds"]] == ["Bed 1", "Bed 2"]
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o660
+
+
+async def test_a_stale_socket_is_replaced(tmp_path):
+    (tmp_path / "control.sock").touch()
+    async with serving(tmp_path, hub()) as (session, _), session.get("http://box/status") as answer:
+        assert answer.status == 200
+
+
+async def test_live_sends_state_first_and_announces_waves_before_the_first_frame(tmp_path):
+    live = hub()
+    async with serving(tmp_path, live) as (session, _), session.ws_connect("http://box/live") as ws:
+        first = json.loads(await ws.receive_str())
+        live.publish("1", Tick(100), [rate(72.0), waves(0)])
+        second = json.loads(await ws.receive_str())
+        frame = decode_waves(await ws.receive_bytes())
+
+        assert first["beds"][0]["waves"] is None
+        assert second["beds"][0]["waves"]["leads"] == ["I"]
+        assert second["beds"][0]["metrics"]["heart_rate"]["value"] == 72.0
+        assert (frame.bed_index, frame.first) == (0, 0)
+
+
+async def test_late_subscriber_loses_oldest_waves_and_keeps_the_newest_state():
+    live = hub()
+    late = live.subscribe()
+    for k in range(500):
+        live.publish("1", Tick(k * 100_000_000), [waves(25 * k), rate(float(k))])
+    taken = [await late.take() for _ in range(1 + 2 * WAVES_KEPT)]
+
+    assert json.loads(taken[0])["beds"][0]["metrics"]["heart_rate"]["value"] == 499.0
+    assert [decode_waves(f).first for f in taken[1:]] == [25 * k for k in range(500 - 2 * WAVES_KEPT, 500)]
+    assert late.dropped_waves == 500 - 2 * WAVES_KEPT
+
+
+async def test_state_comes_every_second_even_when_nothing_changes():
+    live = hub()
+    reader = live.subscribe()
+    await reader.take()
+    said = []
+    for k in range(1, 41):
+        live.publish("1", Tick(k * 100_000_000), [])
+        live.publish("2", Tick(k * 100_000_000), [])
+        if reader._state is not None:
+            said.append(json.loads(await reader.take())["now_ns"])
+
+    assert np.diff(said).max() <= 1_000_000_000
+    assert len(said) <= 6
+
+
+async def test_facts_appear_and_go():
+    live = hub()
+    live.publish("1", Fact("store", FactState.FAILED, 1, 1, "disk full"), [])
+    assert [f.source for f in live.state().facts] == ["store"]
+    live.publish("1", Fact("store", FactState.OK, 2, 2), [])
+    assert live.state().facts == ()
+
+
+async def test_a_bed_whose_devices_are_all_away_says_no_device():
+    live = hub()
+    seen = DeviceSeen("1", "ecg", "dm_ecg", "DM", "", "", "/dev/x", LinkState.SEARCHING, 0, 0)
+    live.publish("1", seen, [])
+
+    assert live.state().beds[0].metrics["heart_rate"].why == Why.NO_DEVICE
+
+
+async def test_act_is_carried_out_once_and_bad_ones_are_refused(tmp_path):
+    live, done = hub(), []
+
+    def act(given: Act):
+        done.append(given)
+        live.publish(
+            given.bed, Command(given.id, 0, given.bed, "x", given.verb, tuple(given.values.items())), []
+        )
+
+    async with serving(tmp_path, live, act) as (session, _):
+
+        async def post(**body):
+            async with session.post("http://box/command", json=body) as answer:
+                return answer.status, await answer.json()
+
+        good = {"id": "12345678", "bed": "1", "verb": "display", "values": {"mode": "st", "mains_hz": "60"}}
+        assert await post(**good) == (200, {"id": "12345678", "acted": True, "error": ""})
+        assert (await post(**good))[0] == 200
+        assert (await post(**{**good, "id": "12345679", "bed": "9"}))[0] == 409
+        assert (await post(**{**good, "id": "12345670", "values": {"mode": "loud"}}))[0] == 409
+        assert (await post(**{**good, "verb": "explode"}))[0] == 400
+        assert (await post(bed="1"))[0] == 400
+
+    assert len(done) == 1
+    assert live.display("1") == DisplayState(mode="st", mains_hz=60, cleaning=False)
