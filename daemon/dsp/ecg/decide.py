@@ -1,0 +1,218 @@
+"""Which candidates are beats: what is measured of a candidate, and what is remembered from the ones before.
+
+Every number compares the candidate with this patient's own last beats, so that one fitted score serves all. Only accepted
+beats change what a beat looks like, and only refused candidates what noise looks like.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import log2
+
+import numpy as np
+import numpy.typing as npt
+
+from daemon.dsp.ecg.ring import Ring
+from daemon.dsp.ecg.shapes import Match, Shapes
+
+Floats = npt.NDArray[np.float64]
+
+FEATURES = (
+    "size_level", "size_last", "size", "gain",
+    "match", "match_common", "match_mean",
+    "rr_ratio", "rr_last_ratio", "wait", "rr_short", "rr_median", "rr_spread", "beats",
+    "before", "after",
+    "mean", "noise_level", "size_noise", "background",
+    "fine", "slow", "width",
+    "lead_match_best", "lead_match_worst", "lead_size_most", "lead_size_least",
+)  # fmt: skip
+
+REMEMBERED = 8  # beats: medians of sizes and intervals
+NEW_SHAPE_MIN, NEW_SHAPE_WAIT_S, NEIGHBOUR_MAX = 0.7, 0.45, 0.7
+REACH_SHAPE_S, REACH_LAG_S, LAG_STEP_S = 0.080, 0.030, 0.006
+BEFORE_S, AFTER_S, AFTER_BEAT_S = (0.30, 0.11), (0.11, 0.25), 0.16
+MEAN_S, WIDTH_S, SLOW_S = 1.2, 0.15, 0.12
+START_RR_S, START_NOISE_LOG2 = 0.8, -2.5
+NO_BEAT_WAIT_S = 3.0
+EPS = 1e-3
+
+
+@dataclass(slots=True)
+class Signals:
+    """What the decision looks at, at the inner rate: c (1, n), the others (leads, n)."""
+
+    combined: Ring
+    envelope: Ring
+    fine: Ring
+    shape: Ring
+    slow: Ring
+    level: Ring
+    weight: Ring
+
+
+@dataclass(slots=True)
+class Candidate:
+    """What was measured at one maximum of c."""
+
+    at: int
+    features: Floats
+    match: Match
+    windows: Floats
+    usable: Floats
+    log_size: float
+    log_fine: float
+    log_slow: float
+    log_width: float
+    log_leads: Floats
+    neighbours: float
+
+
+class Memory:
+    """What the detector knows of this patient's beats."""
+
+    def __init__(self, rate_hz: float, leads: int) -> None:
+        self._rate_hz = rate_hz
+        self._lag_step = max(1, round(LAG_STEP_S * rate_hz))
+        self._lags = round(REACH_LAG_S * rate_hz / self._lag_step)
+        self._half = round(REACH_SHAPE_S * rate_hz)
+        # Samples on either side of a candidate that its shape needs.
+        self.reach = self._half + self._lags * self._lag_step
+        self._shapes = Shapes(leads, 2 * self._half + 1)
+        self._sizes: deque[float] = deque(maxlen=REMEMBERED)
+        self._intervals_s: deque[float] = deque(maxlen=REMEMBERED)
+        self._level = 0.0
+        self._last_size = 0.0
+        self._rr_median, self._rr_short, self._rr_spread = START_RR_S, 1.0, 0.0
+        self._match_mean = 0.9
+        self._fine_mean = self._slow_mean = self._width_mean = 0.0
+        self._lead_means = np.zeros(leads)
+        self._lead_known = np.zeros(leads, dtype=np.bool_)
+        self._beats = 0
+        self._noise = START_NOISE_LOG2
+        self.last_beat: int | None = None
+
+    @property
+    def noise_over_beats(self) -> float:
+        """log2 of the size of refused candidates against beats."""
+        return self._noise - self._level
+
+    def measure(self, s: Signals, background: Floats, at: int, stop: int, *, hidden: bool) -> Candidate:
+        """Measure the candidate at inner sample `at` with nothing from `stop` on; `hidden`: beats may have gone unseen before."""
+        rate = self._rate_hz
+        c = s.combined
+        size = float(c.view(at, at + 1)[0, 0])
+        log_size = log2(size)
+        weight = s.weight.view(at, at + 1)[:, 0]
+        level = s.level.view(at, at + 1)[:, 0]
+        usable = (weight > 0).astype(np.float64)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            s.shape.view(at - self.reach, at + self.reach + 1), 2 * self._half + 1, axis=1
+        )[:, :: self._lag_step].transpose(1, 0, 2)
+        match = self._shapes.match(windows, np.sqrt(weight) / level)
+
+        total = float(weight.sum())
+        share = weight / (level * total)
+        log_fine = log2(float((s.fine.view(at, at + 1)[:, 0] * share).sum()) / size + EPS)
+        reach = round(SLOW_S * rate)
+        slow = s.slow.view(at - reach, min(at + reach + 1, stop))
+        log_slow = log2(float(((slow.max(axis=1) - slow.min(axis=1)) * share).sum()) + EPS)
+        log_width = log2(self._width(c, at, size, stop) / rate)
+        log_leads = np.log2(s.envelope.view(at, at + 1)[:, 0] / level + EPS)
+
+        wait = NO_BEAT_WAIT_S
+        if self.last_beat is not None and not hidden:
+            wait = min((at - self.last_beat) / rate, 2 * NO_BEAT_WAIT_S)
+        first = at - round(BEFORE_S[0] * rate)
+        if self.last_beat is not None:
+            first = max(first, self.last_beat + round(AFTER_BEAT_S * rate))
+        before = self._largest(c, first, at - round(BEFORE_S[1] * rate) + 1)
+        after = self._largest(c, at + round(AFTER_S[0] * rate), min(at + round(AFTER_S[1] * rate) + 1, stop))
+        mean = float(c.view(max(at - round(MEAN_S * rate), c.first), at + 1)[0].mean())
+
+        known = (weight > 0) & self._lead_known
+        deviation = (log_leads - self._lead_means)[known]
+        most, least = (float(deviation.max()), float(deviation.min())) if len(deviation) else (0.0, 0.0)
+        quiet = float(background[weight > 0].min())
+        last_rr = self._intervals_s[-1] if self._intervals_s else START_RR_S
+        values = (
+            log_size - self._level, log_size - self._last_size, log_size, match.gain_log2,
+            match.best, match.common, self._match_mean,
+            log2(wait / self._rr_median), log2(wait / last_rr), wait, self._rr_short, self._rr_median, self._rr_spread,
+            min(self._beats, 20),
+            log2((before + EPS) / size), log2((after + EPS) / size),
+            log2((mean + EPS) / size), self.noise_over_beats, log_size - self._noise, log2(quiet + EPS),
+            log_fine - self._fine_mean, log_slow - self._slow_mean, log_width - self._width_mean,
+            match.lead_best, match.lead_worst, most, least,
+        )  # fmt: skip
+        features = np.array(values)
+        np.clip(features, -5.0, 20.0, out=features)
+        return Candidate(
+            at,
+            features,
+            match,
+            windows,
+            usable,
+            log_size,
+            log_fine,
+            log_slow,
+            log_width,
+            log_leads,
+            neighbours=max(before, after) / size,
+        )
+
+    def accept(self, candidate: Candidate, probability: float, *, interval_known: bool) -> None:
+        """Learn from a beat. `interval_known`: nothing was hidden between it and the last one."""
+        at, rate = candidate.at, self._rate_hz
+        wait = None if self.last_beat is None else (at - self.last_beat) / rate
+        may_be_new = (
+            probability > NEW_SHAPE_MIN
+            and candidate.neighbours < NEIGHBOUR_MAX
+            and (wait is None or wait > NEW_SHAPE_WAIT_S)
+        )
+        self._shapes.learn(candidate.match, candidate.windows, candidate.usable, at / rate, may_be_new)
+        if wait is not None and interval_known:
+            self._intervals_s.append(wait)
+            ordered = sorted(self._intervals_s)
+            self._rr_median = median = _median(ordered)
+            self._rr_short = log2(ordered[min(1, len(ordered) - 1)] / median)
+            self._rr_spread = sum(abs(log2(rr / median)) for rr in ordered) / len(ordered)
+        self._sizes.append(candidate.log_size)
+        self._level = _median(sorted(self._sizes))
+        self._last_size = candidate.log_size
+        share = max(0.1, 1 / (self._beats + 1))
+        self._match_mean += share * (candidate.match.best - self._match_mean)
+        self._fine_mean += share * (candidate.log_fine - self._fine_mean)
+        self._slow_mean += share * (candidate.log_slow - self._slow_mean)
+        self._width_mean += share * (candidate.log_width - self._width_mean)
+        used = candidate.usable > 0
+        moved = self._lead_means + np.where(self._lead_known, share, 1.0) * (
+            candidate.log_leads - self._lead_means
+        )
+        self._lead_means = np.where(used, moved, self._lead_means)
+        self._lead_known |= used
+        self._beats += 1
+        self.last_beat = at
+
+    def refuse(self, candidate: Candidate) -> None:
+        """Learn from a candidate that is no beat."""
+        self._noise += 0.1 * (candidate.log_size - self._noise)
+
+    def _width(self, c: Ring, at: int, size: float, stop: int) -> int:
+        """Samples around `at` where c stays over half of `size`."""
+        reach = round(WIDTH_S * self._rate_hz)
+        left = c.view(max(at - reach, c.first), at)[0] < size / 2
+        right = c.view(at + 1, min(at + 1 + reach, stop))[0] < size / 2
+        before = int(left[::-1].argmax()) if left.any() else len(left)
+        after = int(right.argmax()) if right.any() else len(right)
+        return before + after + 1
+
+    @staticmethod
+    def _largest(c: Ring, first: int, stop: int) -> float:
+        first = max(first, c.first)
+        return float(c.view(first, stop)[0].max()) if stop > first else 0.0
+
+
+def _median(ordered: list[float]) -> float:
+    n = len(ordered)
+    return ordered[n // 2] if n % 2 else 0.5 * (ordered[n // 2 - 1] + ordered[n // 2])

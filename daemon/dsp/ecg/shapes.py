@@ -1,0 +1,103 @@
+"""The shapes of a patient's beats, learnt as they come: up to eight, over all leads at once, without names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+SHAPES = 8
+JOIN = 0.85  # correlation from which a beat belongs to a shape
+NEW_COST, NEW_BELOW, NEW_AFTER = (
+    0.15,
+    3,
+    8,
+)  # a shape seen under 3 times is trusted less, once 8 beats are known
+FADE = 0.998  # of every count, a beat
+AGE_S = 5.0  # without a beat that cost a shape one of its count when room is wanted
+UNKNOWN = 0.7  # correlation said before there is a shape
+TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a candidate fits the known shapes. `gain_log2` is its size against the best one; leads are judged singly."""
+
+    shape: int  # -1: there is none yet
+    lag: int  # row of the windows that fitted best
+    best: float
+    common: float
+    gain_log2: float
+    lead_best: float
+    lead_worst: float
+
+
+NO_MATCH = Match(-1, -1, UNKNOWN, UNKNOWN, 0.0, UNKNOWN, UNKNOWN)
+
+
+class Shapes:
+    """Shapes (SHAPES, leads, samples) with their counts; leads blind when a shape was learnt do not count in it."""
+
+    def __init__(self, leads: int, samples: int) -> None:
+        self._shapes = np.zeros((SHAPES, leads, samples))
+        self._seen = np.zeros((SHAPES, leads))
+        self._count = np.zeros(SHAPES)
+        self._last_s = np.zeros(SHAPES)
+        self._n = 0
+        self._beats = 0
+
+    def match(self, windows: Floats, scale: Floats) -> Match:
+        """Best correlation of (lags, leads, samples) with any shape; `scale` (leads,) is 1/level times root weight."""
+        n = self._n
+        if n == 0:
+            return NO_MATCH
+        lags = len(windows)
+        z = windows * scale[:, None]
+        t = self._shapes[:n] * (self._seen[:n] * scale)[:, :, None]
+        lead_z = np.einsum("kld,kld->kl", z, z)
+        lead_t = np.einsum("sld,sld->sl", t, t)
+        energy_z = lead_z @ self._seen[:n].T
+        energy_t = lead_t.sum(axis=1)
+        fit = (z.reshape(lags, -1) @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
+        if self._beats >= NEW_AFTER:
+            fit -= NEW_COST * (self._count[:n] < NEW_BELOW)
+        at = int(fit.argmax())
+        lag, shape = divmod(at, n)
+        common = float(fit[:, int(self._count[:n].argmax())].max())
+        gain = 0.5 * float(np.log2((energy_z[lag, shape] + TINY) / (energy_t[shape] + TINY)))
+        used = (scale > 0) & (self._seen[shape] > 0)
+        single = (z[lag] * t[shape]).sum(axis=1) / np.sqrt(lead_z[lag] * lead_t[shape] + TINY)
+        single = single[used]
+        best, worst = (float(single.max()), float(single.min())) if len(single) else (UNKNOWN, UNKNOWN)
+        return Match(shape, lag, float(fit[lag, shape]), common, gain, best, worst)
+
+    def learn(self, match: Match, windows: Floats, usable: Floats, now_s: float, may_be_new: bool) -> None:
+        """Take an accepted beat into the shape that it fits, or as a new one; `usable` (leads,) is 1 or 0."""
+        self._beats += 1
+        self._count *= FADE
+        if match.shape >= 0 and match.best > JOIN:
+            k = match.shape
+            share = max(0.1, 1 / (self._count[k] + 1))
+            z = windows[match.lag]
+            old = self._seen[k] > 0
+            mixed = self._shapes[k] + share * (z - self._shapes[k])
+            self._shapes[k] = np.where(
+                (usable > 0)[:, None], np.where(old[:, None], mixed, z), self._shapes[k]
+            )
+            self._seen[k] = np.maximum(self._seen[k], usable)
+        elif may_be_new:
+            if self._n < SHAPES:
+                k = self._n
+                self._n += 1
+            else:
+                k = int((self._count - (now_s - self._last_s) / AGE_S).argmin())
+            self._shapes[k] = windows[len(windows) // 2] * usable[:, None]
+            self._seen[k] = usable
+            self._count[k] = 0.0
+        else:
+            return
+        self._count[k] += 1.0
+        self._last_s[k] = now_s

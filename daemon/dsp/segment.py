@@ -1,0 +1,360 @@
+"""One segment of ECG from counts to findings: the stages in their order, on whole hops of 50 ms.
+
+Hop k holds samples k * hop .. (k + 1) * hop - 1 of the segment; quality is judged every fifth hop. What is said in a hop
+is due with its last sample, but a beat with the last sample that it needed. A long block goes through in stretches of
+many hops, the same bit for bit. On the screen a clipped wave stays, a lead that lies at its rail is blank.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from daemon.dsp.display import Display, DisplaySettings
+from daemon.dsp.ecg.detect import DetectedBeat, QrsDetector, QrsTable
+from daemon.dsp.filters import Bridge, Floats, Mask
+from daemon.dsp.leads import LIMB, Electrodes, Montage
+from daemon.dsp.quality import PIECES, Indices, LeadQuality, Quality
+from daemon.dsp.rate import HeartRate, Rate
+from daemon.model import findings as said
+from daemon.model.findings import LIVE_STEP_NS, BeatClass, Evidence, Finding, Grade, Metric, Trouble, Why
+from daemon.model.signals import Counts, Nanos, SampleBlock, Segment
+
+QRS_RULE, RATE_RULE = "qrs/1", "rate/1"
+SLOWEST_SAMPLING_HZ = 125.0
+"""Below it no beat is looked for; waves and quality are there."""
+
+_BRIDGED_S = 0.2
+_STRETCH_S = 2.0
+_DETECTOR_LEADS = 8
+_SECOND_NS: Nanos = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Time of a sample number."""
+
+    first: int
+    t0_ns: Nanos
+    period_ns: float
+
+    def time_of(self, sample: int) -> Nanos:
+        return self.t0_ns + round((sample - self.first) * self.period_ns)
+
+    def followed_by(self, block: SampleBlock) -> Fit:
+        """The block's own fit; this one as long as they agree to 2 ns, so that a cut changes no rounding."""
+        if block.period_ns == self.period_ns and abs(self.time_of(block.first) - block.t0_ns) <= 2:
+            return self
+        return Fit(block.first, block.t0_ns, block.period_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A verdict of quality: what changed with it, and all leads together."""
+
+    changed: dict[str, LeadQuality]
+    together: LeadQuality
+
+
+class EcgSegment:
+    """The analysis of one segment. `push` takes its blocks in order; samples already seen are ignored."""
+
+    def __init__(
+        self, segment: Segment, montage: Montage, table: QrsTable, display: DisplaySettings | None
+    ) -> None:
+        rate_hz = segment.stream.rate_hz
+        self.segment = segment
+        self._montage = montage
+        self._rate_hz = rate_hz
+        self._own = np.array([montage.all.index(lead) for lead in montage.measured])
+        self._hop = max(round(rate_hz * LIVE_STEP_NS / 1e9), 1)
+        self._electrodes = Electrodes(montage, rate_hz)
+        self._indices = Indices(montage, rate_hz, self._hop * PIECES)
+        self._quality = Quality(montage)
+        self._bridge = Bridge(len(montage.measured), round(_BRIDGED_S * rate_hz))
+        self._display: Display | None = None
+        self.use(display)
+        self._detected = _detector_leads(montage)
+        names = tuple(montage.measured[k] for k in self._detected)
+        self._detector = QrsDetector(rate_hz, names, table) if rate_hz >= SLOWEST_SAMPLING_HZ else None
+        self._unfed = 0  # missing samples that the detector has not been told of
+        self._rate = HeartRate(rate_hz)
+        self._fit = Fit(0, segment.began_ns, 1e9 / rate_hz)
+        self._hop_first = 0  # first sample that has not gone through the stages
+        self._counts: list[Counts] = []
+        self._present: list[Mask] = []
+        self._next: int | None = None
+        self._last_counts: Counts = np.zeros((len(segment.stream.channels), 1), dtype=np.int32)
+        self._group: list[tuple[Floats, Mask, Mask]] = []
+        self._together = LeadQuality(Grade.GOOD, Trouble.NONE)
+        self._second = -1
+        self._last_rate: Rate | None = None
+        self._floor_ns: Nanos = 0
+
+    @property
+    def heard_ns(self) -> Nanos | None:
+        """Time of the last sample that came, None before the first."""
+        return None if self._next is None else self._fit.time_of(self._next - 1)
+
+    def use(self, display: DisplaySettings | None) -> None:
+        """Show waves with these settings from the next hop on; None = no waves."""
+        leads, shown = len(self._montage.measured), len(self._montage.all)
+        self._display = None if display is None else Display(display, self._rate_hz, self._hop, leads, shown)
+
+    def note_electrodes(self, first: int, attached: tuple[tuple[str, bool], ...]) -> None:
+        self._electrodes.note(first, attached)
+
+    def silent(self, t_ns: Nanos) -> list[Finding]:
+        """No sample has come for too long, as of the Tick `t_ns`: rate and RR are absent."""
+        rate = Rate(None, Why.NO_SIGNAL)
+        if rate == self._last_rate and t_ns % _SECOND_NS:
+            return []
+        self._floor_ns = t_ns
+        self._last_rate = rate
+        return [
+            Metric(t_ns, t_ns, name, None, unit, Why.NO_SIGNAL, "", 0.0, None)
+            for name, unit in (("heart_rate", "bpm"), ("rr_interval", "ms"))
+        ]
+
+    def push(self, block: SampleBlock) -> list[Finding]:
+        counts, first = block.counts, block.first
+        if self._next is not None and first < self._next:
+            counts, first = counts[:, self._next - first :], self._next
+        if not counts.shape[1]:
+            return []
+        findings: list[Finding] = []
+        missing = 0 if self._next is None else first - self._next
+        if self._next is None or missing > _BRIDGED_S * self._rate_hz:
+            findings += self._leap(first, counts[:, :1])
+        elif missing:
+            self._append(np.repeat(self._last_counts, missing, axis=1), present=False)
+            findings += self._stretches()
+        self._fit = self._fit.followed_by(block)
+        self._append(counts, present=True)
+        self._next = first + counts.shape[1]
+        self._last_counts = counts[:, -1:].copy()
+        return findings + self._stretches()
+
+    def _append(self, counts: Counts, *, present: bool) -> None:
+        if counts.shape[1]:
+            self._counts.append(counts)
+            self._present.append(np.full(counts.shape[1], present))
+
+    def _leap(self, first: int, value: Counts) -> list[Finding]:
+        """Close the hop before a long gap (or the beginning), and open the one of sample `first`."""
+        findings: list[Finding] = []
+        held = sum(p.size for p in self._present)
+        if held:
+            self._append(np.repeat(self._last_counts, self._hop - held, axis=1), present=False)
+            findings = self._stretches()
+        begin = max(first - first % self._hop, self._hop_first)
+        leapt = begin - self._hop_first
+        self._hop_first = begin
+        if leapt:
+            self._rate.signal(begin - leapt, begin, Why.NO_SIGNAL)
+        self._unfed += leapt
+        self._bridge.skip(leapt)
+        self._indices.skip(leapt)
+        self._group = []
+        into_group = begin % (self._hop * PIECES)
+        if into_group:
+            nothing = np.zeros((into_group, len(self._montage.measured)))
+            self._group = [(nothing, nothing > 0, nothing > 0)]
+        if self._display and leapt:
+            self._display.skip()
+        self._append(np.repeat(value, first - begin, axis=1), present=False)
+        return findings
+
+    def _stretches(self) -> list[Finding]:
+        """Put through all whole hops that are in hand."""
+        held = sum(p.size for p in self._present)
+        whole = held - held % self._hop
+        if not whole:
+            return []
+        counts = self._counts[0] if len(self._counts) == 1 else np.concatenate(self._counts, axis=1)
+        present = self._present[0] if len(self._present) == 1 else np.concatenate(self._present)
+        self._counts = [counts[:, whole:]] if held > whole else []
+        self._present = [present[whole:]] if held > whole else []
+        most = max(int(_STRETCH_S * self._rate_hz) // self._hop, 1) * self._hop
+        findings: list[Finding] = []
+        for at in range(0, whole, most):
+            stop = min(at + most, whole)
+            findings += self._stretch(counts[:, at:stop], present[at:stop])
+        return findings
+
+    def _stretch(self, counts: Counts, present: Mask) -> list[Finding]:
+        """Whole hops through all stages; counts (channels, n), present (n,)."""
+        first, n, hop = self._hop_first, len(present), self._hop
+        self._hop_first = first + n
+        millivolts = self._montage.millivolts(counts)
+        standing = self._electrodes.standing(first, n)
+        own = self._own
+        good: Mask = np.logical_and(standing[own], present)
+        usable, railed = good.copy(), np.zeros_like(good)
+        judged: dict[int, _Judged] = {}
+        reasons: dict[int, Why] = {}
+        group = hop * PIECES
+        at = 0
+        while at < n:
+            stop = min(n, at + group - (first + at) % group)
+            railed[:, at:stop] = self._indices.railed[:, None]
+            usable[:, at:stop] &= ~(self._indices.railed | self._indices.flat)[:, None]
+            for k in range(at // hop, stop // hop):
+                reasons[k] = self._reason(bool(standing[own, k * hop : (k + 1) * hop].all()))
+            part = slice(at, stop)
+            saturated = self._montage.saturated(counts[:, part])
+            self._group.append((millivolts[:, part].T, saturated.T, good[:, part].T))
+            if (first + stop) % group == 0:
+                judged[stop // hop - 1] = self._judge(first + stop - 1)
+            at = stop
+        beats = self._detect(first, millivolts, usable, present)
+        alive: Mask = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2))
+        visible = standing & self._montage.spread(good & ~railed) if self._display else standing
+        findings: list[Finding] = []
+        for k in range(n // hop):
+            last = first + (k + 1) * hop - 1
+            self._rate.signal(last + 1 - hop, last + 1, None if alive[k] else reasons[k])
+            findings += self._said(last, judged.get(k), beats.get(last // hop, ()))
+            if self._display:
+                part = slice(k * hop, (k + 1) * hop)
+                findings += self._drawn(
+                    last, millivolts[:, part].T, (good & ~railed)[:, part].T, visible[:, part].T
+                )
+        return findings
+
+    def _reason(self, attached: bool) -> Why:
+        """Why no lead could be used, should that be so."""
+        if not attached:
+            return Why.LEADS_OFF
+        if self._indices.railed.any():
+            return Why.SATURATED
+        return Why.FLAT if self._indices.flat.any() else Why.NO_SIGNAL
+
+    def _judge(self, last: int) -> _Judged:
+        """Judge the group of hops that ends with sample `last`."""
+        x, saturated, good = (
+            parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*self._group, strict=True)
+        )
+        self._group = []
+        severity = self._indices.step(np.ascontiguousarray(x), saturated, good)
+        off = self._electrodes.settled_off(last)
+        changed = self._quality.step(severity, self._indices.flat, self._indices.railed, off)
+        return _Judged(changed, self._quality.leads["global"])
+
+    def _detect(
+        self, first: int, millivolts: Floats, usable: Mask, present: Mask
+    ) -> dict[int, list[DetectedBeat]]:
+        """Beats by the number of the hop that they are due in."""
+        beats: dict[int, list[DetectedBeat]] = {}
+        if self._detector is None:
+            return beats
+        mv = millivolts[self._detected].astype(np.float32)
+        seen = usable[self._detected]
+        edges = [0, *(np.flatnonzero(np.diff(present)) + 1).tolist(), len(present)]
+        for at, stop in pairwise(edges):
+            if not present[at]:
+                self._unfed += stop - at
+                continue
+            if self._unfed:
+                self._detector.skip(self._unfed)
+                self._unfed = 0
+            for beat in self._detector.push(mv[:, at:stop], seen[:, at:stop]):
+                beats.setdefault(max(beat.due, first + at) // self._hop, []).append(beat)
+        return beats
+
+    def _said(
+        self, last: int, judged: _Judged | None, beats: list[DetectedBeat] | tuple[()]
+    ) -> list[Finding]:
+        """Beats of the hop that ends with sample `last`, each due by itself; quality and numbers, due with its end."""
+        t_ns, due_ns = self._fit.time_of(last), self._due(last)
+        findings: list[Finding] = []
+        for beat in sorted(beats, key=lambda beat: beat.due):
+            findings += self._beat(beat, self._due(min(max(beat.due, last + 1 - self._hop), last)))
+        if judged:
+            self._together = judged.together
+            findings += [
+                said.Quality(t_ns, due_ns, lead, q.grade, q.trouble, q.electrodes, q.score)
+                for lead, q in judged.changed.items()
+            ]
+        rate = (
+            Rate(None, Why.ANALYSIS_FAILED)
+            if self._detector is None
+            else self._rate.at(last, self._together.grade is Grade.POOR)
+        )
+        second = due_ns // _SECOND_NS
+        before = self._last_rate
+        if beats or second > self._second or before is None or rate.why is not before.why:
+            self._second, self._last_rate = second, rate
+            evidence = Evidence(self.segment.id, rate.first, last, RATE_RULE) if rate.value else None
+            findings.append(
+                Metric(
+                    t_ns,
+                    due_ns,
+                    "heart_rate",
+                    rate.value,
+                    "bpm",
+                    rate.why,
+                    rate.lead,
+                    self._together.score,
+                    evidence,
+                )
+            )
+            if rate.why and (before is None or rate.why is not before.why):
+                findings.append(Metric(t_ns, due_ns, "rr_interval", None, "ms", rate.why, "", 0.0, None))
+        return findings
+
+    def _beat(self, beat: DetectedBeat, due_ns: Nanos) -> list[Finding]:
+        t_ns = self._fit.time_of(beat.sample)
+        rr_ms = self._rate.beat(beat.sample, beat.lead, self._fit.period_ns / 1e6)
+        evidence = Evidence(self.segment.id, beat.sample, beat.due, QRS_RULE)
+        findings: list[Finding] = [
+            said.Beat(t_ns, due_ns, beat.sample, BeatClass.UNKNOWN, rr_ms, evidence, beat.late)
+        ]
+        if rr_ms is not None:
+            score = self._together.score
+            findings.append(
+                Metric(t_ns, due_ns, "rr_interval", rr_ms, "ms", None, beat.lead, score, evidence)
+            )
+        return findings
+
+    def _drawn(self, last: int, millivolts: Floats, good: Mask, visible: Mask) -> list[Finding]:
+        assert self._display is not None
+        x, restart = self._bridge.step(np.ascontiguousarray(millivolts), good)
+        values = self._display.step(x, restart, visible, self._montage.derive).T
+        chain = self._display.chain
+        first = last + 1 - self._hop - chain.delay
+        values = values[:, max(-first, 0) :].astype(np.float32)
+        first = max(first, 0)
+        if not values.size:
+            return []
+        fit, due_ns = self._fit, self._due(last)
+        return [
+            said.DisplayBlock(
+                self.segment,
+                first,
+                fit.time_of(first),
+                fit.period_ns,
+                due_ns,
+                self._montage.all,
+                np.ascontiguousarray(values),
+                chain.names,
+            )
+        ]
+
+    def _due(self, last: int) -> Nanos:
+        """Time of a sample rounded up to the live step, never before what a Tick has already said."""
+        return max(math.ceil(self._fit.time_of(last) / LIVE_STEP_NS) * LIVE_STEP_NS, self._floor_ns)
+
+
+def _detector_leads(montage: Montage) -> npt.NDArray[np.intp]:
+    """Measured leads for the detector, at most eight, II first; limb leads that I and II imply are left out."""
+    names = montage.measured
+    implied = set(LIMB[2:]) if {"I", "II"} <= set(names) else set()
+    chosen = sorted(
+        (k for k in range(len(names)) if names[k] not in implied), key=lambda k: (names[k] != "II", k)
+    )
+    return np.array(chosen[:_DETECTOR_LEADS])
