@@ -26,7 +26,10 @@ def main(arguments: list[str]) -> int:
             else:
                 verdict = {True: "met", False: "NOT MET", None: ""}[row.met]
                 note = f"  ({row.note})" if row.note else ""
-                print(f"{row.claim:<58} {row.value:>12.4g} {row.unit:<14} {row.target:<12} {verdict}{note}", flush=True)
+                print(
+                    f"{row.claim:<58} {row.value:>12.4g} {row.unit:<14} {row.target:<12} {verdict}{note}",
+                    flush=True,
+                )
     return 0
 
 

@@ -15,16 +15,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from daemon import __version__
-from daemon.acquisition.ports import Acquisition
+from daemon.acquisition.ports import Acquisition, boottime_ns
 from daemon.bedside import Bedside
 from daemon.config import BadConfig, Bed, Config
 from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
 from daemon.control.server import Server
+from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.tables import load_qrs_table
-from daemon.dsp.pipeline import DisplaySettings, Pipeline
+from daemon.dsp.pipeline import Pipeline
 from daemon.model.findings import Finding
-from daemon.model.signals import Command, Fact, Item, Nanos, Tick
+from daemon.model.signals import Command, Fact, Item, Tick
 from daemon.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,6 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def boottime_ns() -> Nanos:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
 class Daemon:
     """The rooms of one box, and the loop that carries items from the ports through every bed."""
 
@@ -89,6 +86,7 @@ class Daemon:
             boot=self._boot,
             now=boottime_ns,
             utc_offset_ns=time.time_ns() - boottime_ns(),
+            on_fact=self._everywhere,
         )
         self._bedsides = {
             key: Bedside(
@@ -122,7 +120,8 @@ class Daemon:
                 self._acquisition.start(loop, self._wake.set)
                 await stop.wait()
                 await asyncio.to_thread(self._acquisition.stop)
-                self._push(self._acquisition.drain())
+                while items := self._acquisition.drain(ITEMS_A_SLICE):
+                    self._push(items)
                 for task in running:
                     task.cancel()
         finally:
@@ -145,6 +144,10 @@ class Daemon:
                     bedside.push(item)
             else:
                 self._bedsides[bed].push(item)
+
+    def _everywhere(self, fact: Fact) -> None:
+        for bedside in self._bedsides.values():
+            bedside.push(fact)
 
     def _store(self, bed: str, item: Item, findings: Sequence[Finding]) -> None:
         self._writer.offer(bed, item, findings)

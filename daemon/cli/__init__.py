@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from daemon.config import BadConfig
+
+# One numeric thread a process, said before numpy is loaded: results then agree to the last bit however a stream is cut,
+# and a bed does not take every core for small arrays.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 VERBS = {
     "run": "the daemon: ports, analysis, store, control socket",

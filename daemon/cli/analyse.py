@@ -72,7 +72,7 @@ def items(recording: Recording, stream: Stream, rows: list[int]) -> Iterator[Ite
     period_ns = 1e9 / recording.rate_hz
     step = max(1, round(SECONDS_A_BLOCK * recording.rate_hz))
     at = 0
-    for start, stop in [*recording.gaps, (recording.n, recording.n)]:
+    for start, stop in [*recording.gaps(), (recording.n, recording.n)]:
         while at < start:
             end = min(start, at + step)
             counts = recording.counts(at, end)[rows]

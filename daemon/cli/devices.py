@@ -7,7 +7,7 @@ import argparse
 from daemon.cli import NOT_WELL, WELL
 from daemon.cli.configured import add_config, config_of
 from daemon.cli.status import ask
-from daemon.words import text
+from daemon.words import say
 
 _COLUMNS = "{bed:<6} {label:<10} {kind:<14} {device:<20} {firmware:<18} {state:<12} {rate:>8} {drift:>8} {lost:>6}  {port}"
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
                     kind=device.kind,
                     device=device.device or "-",
                     firmware=device.firmware or "-",
-                    state=text(f"link.{device.state}"),
+                    state=say(f"link.{device.state}"),
                     rate=f"{device.rate_hz:g}" if device.rate_hz else "-",
                     drift=f"{device.drift_ppm:+.1f}" if device.drift_ppm is not None else "-",
                     lost=device.samples_lost,

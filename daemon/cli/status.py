@@ -9,7 +9,7 @@ from daemon.cli import NOT_WELL, WELL
 from daemon.cli.configured import add_config, config_of
 from daemon.config import Config
 from daemon.control.messages import BedState, State
-from daemon.words import text
+from daemon.words import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(f"{state.box}: vitald {state.version}{' (DEMO)' if state.demo else ''}")
         for fact in state.facts:
-            print(f"  {text(f'fact.{fact.source}')} {fact.detail}".rstrip())
+            print(f"  {say(f'fact.{fact.source}')} {fact.detail}".rstrip())
         for bed in state.beds:
             print(_line(bed))
     return WELL if well(state) else NOT_WELL
@@ -39,11 +39,15 @@ def well(state: State) -> bool:
 
 def ask(config: Config) -> State | None:
     """The daemon's state; None, with one line said, where it does not answer."""
-    from daemon.control.client import DaemonUnreachable, fetch_status
+    from daemon.control.client import ControlClient, NotAnswering
+
+    async def asked() -> State:
+        async with ControlClient(config.box.socket) as client:
+            return await client.status()
 
     try:
-        return asyncio.run(fetch_status(config.box.socket))
-    except DaemonUnreachable as error:
+        return asyncio.run(asked())
+    except NotAnswering as error:
         print(f"the daemon does not answer: {error}")
         return None
 
@@ -55,9 +59,9 @@ def _line(bed: BedState) -> str:
         parts.append(
             f"HR {rate.value:.0f} {rate.unit},"
             if rate.value is not None
-            else f"HR -- ({text(f'why.{rate.why}')}),"
+            else f"HR -- ({say(f'why.{rate.why}')}),"
         )
     parts.append(
-        ", ".join(f"{d.label} {text(f'link.{d.state}')}" for d in bed.devices) or "no device configured"
+        ", ".join(f"{d.label} {say(f'link.{d.state}')}" for d in bed.devices) or "no device configured"
     )
     return " ".join(parts)

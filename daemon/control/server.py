@@ -68,8 +68,7 @@ class Server:
             self._done[act.id] = self._carry_out(act)
             while len(self._done) > ACTS_REMEMBERED:
                 self._done.popitem(last=False)
-        acted = self._done[act.id]
-        return _answer(acted, 200 if acted.acted else 409)
+        return _answer(self._done[act.id], 200)
 
     def _carry_out(self, act: Act) -> Acted:
         display = self._hub.display(act.bed)

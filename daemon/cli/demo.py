@@ -1,0 +1,138 @@
+"""`vitald demo`: the daemon and the pages as they run at a bed, with simulated hardware, under one parent."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from daemon.cli import NOT_WELL, WELL, BadInput
+from daemon.cli.outlets import board, player, serve
+from firmware_bridge.simulators import SIMULATORS
+from firmware_bridge.simulators.pty import Outlet
+
+DEFAULT_FOLDER = Path("var/demo")
+STOP_S = 8.0
+
+_CONFIG = """\
+# Written by `vitald demo`.
+[box]
+name = "Demo"
+data = "{folder}/data"
+run = "{folder}/run"
+demo = true
+
+[web]
+host = "{host}"
+port = {port}
+
+[beds.1]
+name = "Bed 1"
+
+[[beds.1.devices]]
+label = "ecg"
+port = "{folder}/ports/ttyECG*"
+ask = true
+{kind}"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=DEFAULT_FOLDER,
+        help=f"where everything is kept (default {DEFAULT_FOLDER})",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address of the pages (default 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port of the pages (default 8080; 0 = any free one)"
+    )
+    parser.add_argument(
+        "--as", dest="kind", default="dm_ecg", metavar="BOARD", help=f"one of {', '.join(SIMULATORS)}"
+    )
+    parser.add_argument(
+        "--record", type=Path, help="play this recording, over and over, instead of a simulated patient"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep what an earlier demo stored")
+
+
+def run(options: argparse.Namespace) -> int:
+    source = None if options.record is None else player(options.record, loop=True)
+    simulated = board(options.kind, source)
+    folder = options.folder.resolve()
+    if not options.keep:
+        shutil.rmtree(folder / "data", ignore_errors=True)
+    try:
+        outlet = Outlet("ttyECG0", simulated, folder / "ports")
+        outlet.plug()
+        config = folder / "vitald.toml"
+        # The old ASCII firmware looks like many an Arduino sketch: it is never recognised, only configured.
+        kind = f'kind = "{options.kind}"\n' if options.kind == "dm_ecg_ascii" else ""
+        config.write_text(
+            _CONFIG.format(folder=folder, host=options.host, port=options.port, kind=kind), encoding="utf-8"
+        )
+    except OSError as error:
+        raise BadInput(f"{folder}: {error.strerror}") from None
+    return asyncio.run(_Demo(config, outlet, folder / "simulators.sock").run())
+
+
+class _Demo:
+    """The parent: simulators in its own loop, the product's processes as children, all ended together."""
+
+    def __init__(self, config: Path, outlet: Outlet, socket: Path) -> None:
+        self._config = config
+        self._outlet = outlet
+        self._socket = socket
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        simulators = asyncio.create_task(serve({"ecg": self._outlet}, self._socket), name="simulators")
+        children = {verb: await self._start(verb) for verb in ("run", "web")}
+        ends: dict[asyncio.Task[int], str] = {
+            asyncio.create_task(child.wait(), name=verb): verb for verb, child in children.items()
+        }
+        asked = asyncio.create_task(stop.wait(), name="stop")
+        waits: set[asyncio.Task[Any]] = {*ends, asked, simulators}
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        failed = [verb for task, verb in ends.items() if task in done]
+        for verb in failed:
+            print(
+                f"vitald demo: `vitald {verb}` ended with code {children[verb].returncode}", file=sys.stderr
+            )
+        await self._end(children)
+        asked.cancel()
+        simulators.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await simulators
+        return WELL if asked in done else NOT_WELL
+
+    async def _start(self, verb: str) -> asyncio.subprocess.Process:
+        # A session of its own: Ctrl-C reaches the parent, which ends the children in order.
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "daemon.cli",
+            verb,
+            "--config",
+            str(self._config),
+            start_new_session=True,
+        )
+
+    async def _end(self, children: dict[str, asyncio.subprocess.Process]) -> None:
+        for child in children.values():
+            if child.returncode is None:
+                child.terminate()
+        for child in children.values():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), STOP_S)
+            if child.returncode is None:
+                child.kill()
+                await child.wait()

@@ -1,0 +1,137 @@
+"""The other end of the control socket: what the web, the forwarder and the command line hear from the daemon and ask of it.
+
+A client never gives up: it reconnects with backoff for as long as it is listened to, and says `Silence` meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self
+
+import aiohttp
+from pydantic import Field, TypeAdapter, ValidationError
+
+from daemon.control.messages import Act, Acted, BeatSeen, State
+
+SILENT_AFTER_S = 2.5
+"""A daemon says its state every second. After this long without a word it counts as not answering."""
+
+MIN_BACKOFF_S = 0.1
+MAX_BACKOFF_S = 1.0
+"""A restarted daemon is shown again within about a second; longer waits look dead."""
+
+ANSWER_WITHIN_S = 3.0
+_LARGEST_MESSAGE = 1 << 20
+_BASE = "http://vitald"
+_LIVE: TypeAdapter[State | BeatSeen] = TypeAdapter(Annotated[State | BeatSeen, Field(discriminator="type")])
+
+log = logging.getLogger(__name__)
+
+
+class NotAnswering(Exception):
+    """The daemon could not be reached, or did not answer in time. Nothing is known about what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text message: as it came (UTF-8), and what it means."""
+
+    text: bytes
+    message: State | BeatSeen
+
+
+@dataclass(frozen=True, slots=True)
+class WaveFrame:
+    """A binary wave frame as it came (`messages.decode_waves` reads it)."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The daemon has stopped answering; the next `Said` or `WaveFrame` ends it."""
+
+
+class ControlClient:
+    """A client of the daemon's control socket, as an asynchronous context manager."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(path=str(self._socket)),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def live(self) -> AsyncIterator[Said | WaveFrame | Silence]:
+        """Everything the daemon says, for ever, over as many connections as it takes."""
+        backoff_s = MIN_BACKOFF_S
+        while True:
+            try:
+                async with asyncio.timeout(SILENT_AFTER_S):
+                    socket = await self._session.ws_connect(
+                        f"{_BASE}/live", max_msg_size=_LARGEST_MESSAGE, decode_text=False
+                    )
+                async with socket, aclosing(_listen(socket)) as events:
+                    async for event in events:
+                        backoff_s = MIN_BACKOFF_S
+                        yield event
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                log.debug("control socket: %s", error)
+            yield Silence()
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+
+    async def status(self) -> State:
+        """The daemon's state now. Raises `NotAnswering`."""
+        return State.model_validate_json(await self._ask("GET", "/status"))
+
+    async def act(self, act: Act) -> Acted:
+        """Hand in an operator's act; the answer says whether it was done. Raises `NotAnswering`."""
+        return Acted.model_validate_json(await self._ask("POST", "/command", act.model_dump_json().encode()))
+
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        headers = {"Content-Type": "application/json"} if body else {}
+        try:
+            async with self._session.request(method, _BASE + path, data=body, headers=headers) as response:
+                response.raise_for_status()
+                return await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise NotAnswering(str(error) or type(error).__name__) from error
+
+
+async def _listen(
+    socket: aiohttp.ClientWebSocketResponse[bool],
+) -> AsyncIterator[Said | WaveFrame | Silence]:
+    """Events of one connection until it ends. A daemon that hangs keeps its connection: it goes on when it wakes."""
+    silent = False
+    while True:
+        try:
+            message = await socket.receive(timeout=None if silent else SILENT_AFTER_S)
+        except TimeoutError:
+            silent = True
+            yield Silence()
+            continue
+        silent = False
+        if message.type is aiohttp.WSMsgType.BINARY:
+            yield WaveFrame(message.data)
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            try:
+                yield Said(message.data, _LIVE.validate_json(message.data))
+            except ValidationError as error:
+                log.warning("the daemon said something this version does not know: %s", error)
+        else:
+            return
