@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.cli import WELL, BadInput
+from daemon.dsp.leads import lead_name
 from daemon.model.findings import Beat, DisplayBlock, Finding, Metric, Quality
 from daemon.model.signals import Gap, GapCause, Item, Quantity, SampleBlock, Segment, Stream
 from firmware_bridge.recordings import BadRecording, Recording, open_recording
@@ -55,15 +56,19 @@ def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:
             f"{recording.name}: no ECG signal among {', '.join(c.name for c in recording.channels)}"
         )
     if lead is not None:
-        place = (
-            int(lead) - 1
-            if lead.isdecimal()
-            else next((i for i, n in enumerate(names) if n.lower() == lead.lower()), -1)
-        )
+        place = int(lead) - 1 if lead.isdecimal() else _place(lead, names)
         if not 0 <= place < len(ecg):
             raise BadInput(f"{recording.name}: no lead {lead}; there are {', '.join(names)}")
         ecg = [ecg[place]]
     return Stream(recording.name, "ecg", recording.rate_hz, tuple(recording.channels[i] for i in ecg)), ecg
+
+
+def _place(lead: str, names: list[str]) -> int:
+    """The channel called `lead`, else the one that stands for it (MLII for II); -1 where there is none."""
+    wanted = lead.lower()
+    called = [name.lower() for name in names]
+    stands_for = [lead_name(name).lower() for name in names]
+    return next((known.index(wanted) for known in (called, stands_for) if wanted in known), -1)
 
 
 def items(recording: Recording, stream: Stream, rows: list[int]) -> Iterator[Item]:
