@@ -127,7 +127,7 @@ Frame = Samples | Leads | Identity | Number | Settings | Reply | Damage
 def joined(frames: Iterable[Frame]) -> list[Frame]:
     """Frames with neighbouring `Samples` of one stream, and neighbouring `Damage` of one reason, made one.
 
-    The normal form in which the results of two differently cut feeds are equal (compare with `same`).
+    The normal form in which the results of two differently cut feeds are equal, but for `arrived_ns`.
     """
     out: list[Frame] = []
     for frame in frames:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from firmware_bridge.boards import cyton, dm_ecg, dm_ecg_ascii, healthypi4, healthypi5
 from firmware_bridge.frames import Facts, Frame, Nanos
 
 
@@ -39,13 +40,21 @@ class Board(Protocol):
 class BoardKind(Protocol):
     """A module of this package: the factory, and how its bytes are recognised."""
 
-    FACTS: Facts
+    @property
+    def FACTS(self) -> Facts:  # noqa: N802 - a constant of a module
+        """What is always true of this kind of board."""
 
     def board(self, options: Mapping[str, str]) -> Board:
         """A new machine. `options` are the configured settings of the device; ValueError names a wrong one."""
 
     def recognise(self, data: bytes) -> float:
-        """How surely these passively heard bytes (up to 300 ms of line) come from this board: 0.0 no, 1.0 proved."""
+        """How surely these bytes, heard passively or as answers to `questions`, are this board's: 0.0 no, 1.0 proved."""
 
     def questions(self) -> Sequence[tuple[bytes, int]]:
         """Safe questions for a silent port, only where configuration allows asking: (bytes, how many ms to wait)."""
+
+
+# A board more is one name here (and in the import above). The order is that in which a silent port is asked.
+_KINDS: tuple[BoardKind, ...] = (cyton, dm_ecg, dm_ecg_ascii, healthypi4, healthypi5)
+
+BOARDS: Mapping[str, BoardKind] = {kind.FACTS.kind: kind for kind in _KINDS}

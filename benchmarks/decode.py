@@ -1,0 +1,101 @@
+"""Decode speed of every board, as a ratio to its line rate, at live reads and in a backlog.
+
+Reads are one frame (a pseudo-terminal), 10 ms of line (what a USB bridge gives at once), 50 ms (the longest a reader
+sleeps) and 4 KiB (the kernel's read buffer, when there is a backlog). Bytes are synthetic and valid; one core, no other thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from benchmarks import Row
+from firmware_bridge.boards import BOARDS
+
+SECONDS = 20  # of line, decoded for one figure
+NS = 1_000_000_000
+
+
+def _dm_ecg(n: int, rng: np.random.Generator) -> bytes:
+    counts = rng.integers(0, 4096, 8)
+    pairs = bytes(b for c in counts.tolist() for b in (0x20 | c >> 7, c & 0x7F))
+    return bytes((0xE8, n % 64, 0x11, 0x20, 0)) + pairs[:2] + bytes((pairs[2] | 0x40,)) + pairs[3:] + b"\x8e"
+
+
+def _dm_ecg_ascii(n: int, rng: np.random.Generator) -> bytes:  # noqa: ARG001 - one shape for all
+    return " ".join(str(c) for c in rng.integers(1000, 4096, 8)).encode() + b"\r\n"
+
+
+def _healthypi4(n: int, rng: np.random.Generator) -> bytes:
+    vitals = bytes((0x47, 0x0E, 16, 98, 60 + n // 125 % 40, 80, 120, 0))
+    return b"\x0a\xfa\x14\x00\x02" + rng.bytes(12) + vitals + b"\x00\x0b"
+
+
+def _healthypi5(n: int, rng: np.random.Generator) -> bytes:
+    vitals = bytes((0x47, 0x0E, 98, 60 + n // 128 % 40, 16))
+    return b"\x0a\xfa\x16\x00\x02" + rng.bytes(8) + b"\0" + rng.bytes(8) + vitals + b"\x00\x0b"
+
+
+def _cyton(n: int, rng: np.random.Generator) -> bytes:
+    acceleration = b"\x00\x10\xff\xe0\x1f\x40" if n % 10 == 0 else bytes(6)
+    return bytes((0xA0, n % 256)) + rng.bytes(24) + acceleration + b"\xc0"
+
+
+MAKERS = {
+    "dm_ecg": _dm_ecg,
+    "dm_ecg_ascii": _dm_ecg_ascii,
+    "healthypi4": _healthypi4,
+    "healthypi5": _healthypi5,
+    "cyton": _cyton,
+}
+OPTIONS = {"cyton": {"setup": "no", "leads": "12"}}
+
+
+def _decode_s(kind: str, stream: bytes, read: int, line: int) -> float:
+    """Seconds of CPU time to decode `stream` in reads of `read` bytes, best of three."""
+    best = float("inf")
+    for _ in range(3):
+        board = BOARDS[kind].board(OPTIONS.get(kind, {}))
+        begin = time.process_time()
+        for at in range(0, len(stream), read):
+            board.feed(stream[at : at + read], at * NS // line)
+        best = min(best, time.process_time() - begin)
+    return best
+
+
+def rows() -> Iterable[Row]:
+    yield from _rows()
+
+
+def _rows() -> Iterator[Row]:
+    rng = np.random.default_rng(1)
+    for kind, make in MAKERS.items():
+        line = BOARDS[kind].FACTS.line_bytes_per_second
+        size = len(make(0, rng))
+        stream = b"".join(make(n, rng) for n in range(SECONDS * line // size))
+        reads = (("one frame", size), ("10 ms", line // 100), ("50 ms", line // 20), ("4 KiB", 4096))
+        for name, read in reads:
+            yield _row(f"decode {kind}, reads of {name}", kind, stream, size, read)
+        yield _row(
+            f"decode {kind}, one frame in 20 damaged, 50 ms", kind, _damaged(stream, size), size, line // 20
+        )
+
+
+def _row(claim: str, kind: str, stream: bytes, size: int, read: int) -> Row:
+    line = BOARDS[kind].FACTS.line_bytes_per_second
+    spent = _decode_s(kind, stream, read, line)
+    seconds = len(stream) / line
+    ratio = seconds / spent
+    note = f"{len(stream) / size / spent:,.0f} frames/s, {100 * spent / seconds:.2f} % of a core"
+    return Row(claim, ratio, "x line rate", "> 200", ratio > 200, note)
+
+
+def _damaged(stream: bytes, size: int) -> bytes:
+    """One byte dropped from every twentieth frame."""
+    step = 20 * size
+    return b"".join(
+        stream[at : at + size // 2] + stream[at + size // 2 + 1 : at + step]
+        for at in range(0, len(stream), step)
+    )
