@@ -1,0 +1,94 @@
+"""Opening a file that may have been through a power cut: check, move aside what is damaged, close what was left open.
+
+Never refuses to start for damage: a box that does not record the next hour because the last one is broken has lost both.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from daemon.store.cutting import PLACES
+
+CHECK_ALL_BELOW_BYTES = 64 << 20
+"""Files up to this size are checked wholly at start (0.1 s); of larger ones only the ends of every table."""
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class DamagedStore(sqlite3.DatabaseError):
+    """The file's structure is broken."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the file itself is broken, and not the disk full, busy or away."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, DamagedStore) or (code is not None and code & 0xFF in _DAMAGE)
+
+
+def check(db: sqlite3.Connection, path: Path) -> None:
+    """Look at the file as far as its size allows. Raises `DamagedStore` or SQLite's own error."""
+    if path.stat().st_size <= CHECK_ALL_BELOW_BYTES:
+        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise DamagedStore(verdict)
+        return
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    for table in tables:
+        for order in ("ASC", "DESC"):
+            db.execute(f"SELECT * FROM {table} ORDER BY rowid {order} LIMIT 1").fetchall()  # noqa: S608 - names from the schema
+
+
+def move_aside(path: Path) -> Path:
+    """Rename the file, its -wal and -shm to the first free `.damaged-N`; returns the new path of the file."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in (
+        "-wal",
+        "-shm",
+        "",
+    ):  # the file last: until then the next start finds it and does this again
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return aside
+
+
+def close_dangling(db: sqlite3.Connection) -> None:
+    """End, where their stored samples end, the segments and sessions that a crash left open."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for (segment,) in db.execute("SELECT id FROM segments WHERE ended_ns IS NULL").fetchall():
+            sql = "UPDATE segments SET ended_ns = ?, ended_by = 'crash' WHERE id = ?"
+            db.execute(sql, (_stored_until(db, segment), segment))
+        db.execute(
+            "UPDATE sessions SET ended_by = 'crash', ended_ns = coalesce("
+            "(SELECT max(ended_ns) FROM segments WHERE segments.session = sessions.id), began_ns)"
+            " WHERE ended_ns IS NULL"
+        )
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _stored_until(db: sqlite3.Connection, segment: int) -> int:
+    """The time directly after the last sample or gap of a segment."""
+    last_chunk = "SELECT t0_ns + CAST(n * period_ns AS INTEGER) FROM chunks"
+    last_gap = (
+        "SELECT t0_ns + CAST(gaps.count * 1e9 / rate_hz AS INTEGER) FROM gaps"
+        " JOIN segments ON segments.id = place / 1099511627776 JOIN streams ON streams.id = stream"
+    )
+    ends = [db.execute("SELECT began_ns FROM segments WHERE id = ?", (segment,)).fetchone()]
+    for select in (last_chunk, last_gap):
+        sql = f"{select} WHERE place >= ? AND place < ? ORDER BY place DESC LIMIT 1"
+        ends.append(db.execute(sql, (segment * PLACES, (segment + 1) * PLACES)).fetchone())
+    return max(int(end[0]) for end in ends if end is not None)

@@ -1,0 +1,370 @@
+"""What the writer's thread does with each thing it is given: which rows it becomes.
+
+A `Rows` lives as long as one connection that has not failed: it remembers the ids of rows that are there. After an
+error the writer makes a new one, so that what was rolled back is not believed in.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from daemon.model.findings import Beat, Evidence, Metric, Quality
+from daemon.model.signals import (
+    Command,
+    DeviceSeen,
+    Fact,
+    Gap,
+    GapCause,
+    LeadState,
+    Nanos,
+    Reading,
+    Segment,
+    Stream,
+)
+from daemon.store import codec
+from daemon.store.cutting import PLACES, Chunk, chunk_length
+from daemon.store.envelope import Envelope, row_span
+
+RECEIVED = {GapCause.DISK}
+"""Causes of gaps whose samples had come."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """UTC = t_ns + utc_offset_ns, known since `t_ns`; `is_set` False while the box's clock cannot be believed."""
+
+    t_ns: Nanos
+    utc_offset_ns: int
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A segment has begun: findings may refer to it before its first chunk is whole."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A segment has ended: its device connected anew."""
+
+    segment: Segment
+    t_ns: Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The daemon stops cleanly: every open segment and session ends."""
+
+    t_ns: Nanos
+
+
+Entry = (
+    Chunk
+    | Gap
+    | Opened
+    | Ended
+    | Stopped
+    | ClockOffset
+    | LeadState
+    | Reading
+    | DeviceSeen
+    | Fact
+    | Command
+    | Beat
+    | Metric
+    | Quality
+)
+
+
+class Rows:
+    """Writes entries of one boot on `db`, within the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection, boot: str, began_ns: Nanos) -> None:
+        self._db = db
+        self._boot_text = boot
+        self._began_ns = began_ns
+        self._boot = 0
+        self._ids: dict[tuple[object, ...], int] = {}
+        self._segments: dict[str, int] = {}
+        self._envelopes: dict[int, Envelope] = {}
+
+    def write(self, bed: str, entry: Entry) -> None:
+        """Insert the rows of one entry; writing the same sample twice leaves the first."""
+        if not self._boot:
+            sql = "INSERT INTO boots (boot, began_ns) VALUES (?, ?)"
+            self._boot = self._find("boots", ("boot",), (self._boot_text,), sql, (self._began_ns,))
+        match entry:
+            case Chunk():
+                self._chunk(entry)
+            case Gap():
+                self._gap(entry)
+            case Beat():
+                self._beat(entry)
+            case Metric():
+                self._metric(bed, "", entry.lead, entry, entry.why, entry.quality, entry.evidence)
+            case Reading():
+                self._metric(bed, entry.device, "", entry, entry.why or None, 1.0, None)
+            case LeadState():
+                place = (self._segment(entry.segment), entry.first)
+                attached = {"attached": dict(entry.attached)}
+                self._event(entry.segment.bed, entry.t_ns, "leads", attached, place)
+            case Quality():
+                self._event(bed, entry.t_ns, "quality", _body(entry, "t_ns", "due_ns"))
+            case Fact():
+                self._event(entry.bed, entry.t_ns, "fact", _body(entry, "t_ns", "bed"))
+            case Command():
+                command = _body(entry, "t_ns", "bed") | {"values": dict(entry.values)}
+                self._event(entry.bed, entry.t_ns, "command", command)
+            case DeviceSeen():
+                self._device_seen(entry)
+            case ClockOffset():
+                self._db.execute(
+                    "INSERT INTO clock_offsets (boot, t_ns, utc_offset_ns, state) VALUES (?, ?, ?, ?)",
+                    (self._boot, entry.t_ns, entry.utc_offset_ns, "set" if entry.is_set else "unset"),
+                )
+            case Opened():
+                self._segment(entry.segment)
+            case Ended():
+                self._end(entry)
+            case Stopped():
+                self._stop(entry.t_ns)
+
+    # --- samples -----------------------------------------------------------------------------------------
+
+    def _chunk(self, chunk: Chunk) -> None:
+        segment = self._segment(chunk.segment)
+        counts = chunk.counts()
+        self._envelope(segment, chunk).add(chunk.first, counts)
+        self._db.execute(
+            "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                segment * PLACES + chunk.first,
+                chunk.n,
+                chunk.t0_ns,
+                chunk.period_ns,
+                chunk.error_ns,
+                chunk.arrived_ns,
+                codec.checksum(counts),
+                codec.CODEC,
+                codec.encode(counts),
+            ),
+        )
+
+    def _envelope(self, segment: int, chunk: Chunk) -> Envelope:
+        """The row of extremes that the chunk belongs to; the row before it is stored when a new one begins."""
+        envelope = self._envelopes.get(segment)
+        if envelope is not None and chunk.first < envelope.end:
+            return envelope
+        if envelope is not None:
+            self._store_envelope(segment, envelope)
+        chunk_n = chunk_length(chunk.segment.stream.rate_hz)
+        channels = len(chunk.segment.stream.channels)
+        first = row_span(chunk.first, chunk_n)
+        t0_ns = chunk.t0_ns + round((first - chunk.first) * chunk.period_ns)
+        envelope = Envelope(first, chunk_n, channels, t0_ns, chunk.period_ns)
+        self._envelopes[segment] = envelope
+        # After an error the row is begun anew: what is stored of its minute counts too.
+        span = (segment * PLACES + envelope.first, segment * PLACES + chunk.first)
+        stored = "SELECT place, n, crc32, codec, data FROM chunks WHERE place >= ? AND place < ?"
+        for place, n, crc32, coding, data in self._db.execute(stored, span):
+            envelope.add(place % PLACES, codec.decode(data, channels, n, crc32, coding))
+        return envelope
+
+    def _store_envelope(self, segment: int, envelope: Envelope) -> None:
+        rows = envelope.rows()
+        span = (segment * PLACES + envelope.first, rows.shape[1], envelope.t0_ns, envelope.period_ns)
+        coded = (codec.checksum(rows), codec.CODEC, codec.encode(rows))
+        self._db.execute("INSERT OR REPLACE INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?)", (*span, *coded))
+
+    def _gap(self, gap: Gap) -> None:
+        place = self._segment(gap.segment) * PLACES + gap.first
+        self._db.execute(
+            "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?)",
+            (place, gap.count, gap.t0_ns, gap.t_ns, gap.cause, gap.cause in RECEIVED),
+        )
+
+    def _end(self, ended: Ended) -> None:
+        segment = self._segment(ended.segment)
+        envelope = self._envelopes.pop(segment, None)
+        if envelope is not None:
+            self._store_envelope(segment, envelope)
+        self._segments.pop(ended.segment.id)
+        self._db.execute(
+            "UPDATE segments SET ended_ns = ?, ended_by = 'reconnect' WHERE id = ?", (ended.t_ns, segment)
+        )
+
+    def _stop(self, t_ns: Nanos) -> None:
+        for segment, envelope in self._envelopes.items():
+            self._store_envelope(segment, envelope)
+        for table in ("segments", "sessions"):
+            ended = f"UPDATE {table} SET ended_ns = ?, ended_by = 'stop' WHERE ended_ns IS NULL"  # noqa: S608 - two names of ours
+            self._db.execute(ended, (t_ns,))
+
+    # --- findings and events -----------------------------------------------------------------------------
+
+    def _beat(self, beat: Beat) -> None:
+        evidence = beat.evidence
+        segment = self._segment_of(evidence)
+        if segment is None:
+            raise LookupError(f"a beat of a segment that never was: {evidence.segment}")
+        self._db.execute(
+            "INSERT OR REPLACE INTO beats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                segment * PLACES + beat.sample,
+                beat.t_ns,
+                beat.due_ns,
+                beat.label,
+                beat.rr_ms,
+                beat.late,
+                evidence.first,
+                evidence.last,
+                self._rule(evidence.rule),
+            ),
+        )
+
+    def _metric(
+        self,
+        bed: str,
+        device: str,
+        lead: str,
+        number: Metric | Reading,
+        why: str | None,
+        quality: float,
+        evidence: Evidence | None,
+    ) -> None:
+        names = ("bed", "device", "name", "lead", "unit")
+        key = (self._bed(bed), device, number.name, lead, number.unit)
+        series = self._find("series", names, key)
+        source: tuple[int | None, ...] = (None, None, None, None)
+        if evidence is not None:
+            source = (self._segment_of(evidence), evidence.first, evidence.last, self._rule(evidence.rule))
+        self._db.execute(
+            "INSERT INTO metrics (boot, t_ns, series, value, why, quality, segment, first, last, rule)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._boot, number.t_ns, series, number.value, why, quality, *source),
+        )
+
+    def _device_seen(self, seen: DeviceSeen) -> None:
+        if seen.device:
+            self._device(seen.device)
+            self._db.execute(
+                "UPDATE devices SET kind = ?, title = ?, firmware = ? WHERE device = ?",
+                (seen.kind, seen.title, seen.firmware, seen.device),
+            )
+        self._event(seen.bed, seen.t_ns, "device", _body(seen, "bed", "t_ns"))
+
+    def _event(
+        self,
+        bed: str,
+        t_ns: Nanos,
+        kind: str,
+        body: Mapping[str, object],
+        place: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        self._db.execute(
+            "INSERT INTO events (boot, t_ns, bed, kind, segment, first, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._boot, t_ns, self._bed(bed) if bed else None, kind, *place, _json(body)),
+        )
+
+    # --- what rows refer to ------------------------------------------------------------------------------
+
+    def _segment(self, segment: Segment) -> int:
+        known = self._segments.get(segment.id)
+        if known is not None:
+            return known
+        bed = self._bed(segment.bed)
+        values = (
+            self._stream(segment.stream),
+            bed,
+            self._boot,
+            self._session(bed, segment.began_ns),
+            segment.connection,
+            segment.began_ns,
+            chunk_length(segment.stream.rate_hz),
+        )
+        sql = (
+            "INSERT INTO segments (uuid, stream, bed, boot, session, connection, began_ns, chunk_n)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        row = self._find("segments", ("uuid",), (segment.id,), sql, values, keep=False)
+        self._segments[segment.id] = row
+        return row
+
+    def _segment_of(self, evidence: Evidence) -> int | None:
+        """The segment's id, where it is known: analysis names it by its text."""
+        known = self._segments.get(evidence.segment)
+        if known is None:
+            sql = "SELECT id FROM segments WHERE uuid = ?"
+            found = self._db.execute(sql, (evidence.segment,)).fetchone()
+            known = found[0] if found else None
+        return known
+
+    def _session(self, bed: int, began_ns: Nanos) -> int:
+        """The bed's open session, opened now where there is none."""
+        key = ("sessions", bed)
+        if key not in self._ids:
+            found = self._db.execute(
+                "SELECT id FROM sessions WHERE bed = ? AND ended_ns IS NULL", (bed,)
+            ).fetchone()
+            self._ids[key] = found[0] if found else self._insert_session(bed, began_ns)
+        return self._ids[key]
+
+    def _insert_session(self, bed: int, began_ns: Nanos) -> int:
+        sql = "INSERT INTO sessions (bed, boot, began_ns) VALUES (?, ?, ?)"
+        return int(self._db.execute(sql, (bed, self._boot, began_ns)).lastrowid or 0)
+
+    def _stream(self, stream: Stream) -> int:
+        names = ("device", "name", "rate_hz", "channels")
+        channels = _json([asdict(channel) for channel in stream.channels])
+        return self._find(
+            "streams", names, (self._device(stream.device), stream.name, stream.rate_hz, channels)
+        )
+
+    def _bed(self, bed: str) -> int:
+        return self._find("bedsides", ("bed",), (bed,))
+
+    def _device(self, device: str) -> int:
+        return self._find("devices", ("device",), (device,))
+
+    def _rule(self, rule: str) -> int:
+        return self._find("rules", ("rule",), (rule,))
+
+    def _find(
+        self,
+        table: str,
+        names: Sequence[str],
+        key: tuple[object, ...],
+        insert: str = "",
+        more: tuple[object, ...] = (),
+        *,
+        keep: bool = True,
+    ) -> int:
+        """The id of the row of `table` with this unique key, inserted where there is none."""
+        known = self._ids.get((table, *key))
+        if known is not None:
+            return known
+        where = " AND ".join(f"{name} = ?" for name in names)
+        select = f"SELECT id FROM {table} WHERE {where}"  # noqa: S608 - names of ours, values are bound
+        found = self._db.execute(select, key).fetchone()
+        if found is None:
+            marks = ", ".join("?" * len(key))
+            insert = insert or f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - as above
+            found = (self._db.execute(insert, key + more).lastrowid,)
+        row = int(found[0])
+        if keep:
+            self._ids[table, *key] = row
+        return row
+
+
+def _body(entry: Quality | Fact | Command | DeviceSeen, *without: str) -> dict[str, object]:
+    """The fields of an entry, but for those that are columns."""
+    return {key: value for key, value in asdict(entry).items() if key not in without}
+
+
+def _json(body: object) -> str:
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,76 @@
+"""One transaction: a batch wholly, or, where an entry can never be written, everything but that entry."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from daemon.model.signals import Gap, GapCause
+from daemon.store.backlog import Batch
+from daemon.store.cutting import Chunk
+from daemon.store.rows import Entry, Opened, Rows
+
+log = logging.getLogger(__name__)
+
+
+def write_batch(db: sqlite3.Connection, rows: Rows, opened: Sequence[Opened], batch: Batch) -> None:
+    """All of it or nothing. Raises what went wrong, with no transaction left open."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for segment in opened:
+            rows.write("", segment)
+        for waiting in batch.all:
+            rows.write(waiting.bed, waiting.entry)
+        db.execute("COMMIT")
+    except BaseException:
+        _roll_back(db)
+        raise
+
+
+def write_singly(
+    db: sqlite3.Connection, fresh: Callable[[], Rows], opened: Sequence[Opened], batch: Batch
+) -> tuple[Rows, int]:
+    """As `write_batch`, but an entry that is no good costs only itself (samples: become a gap).
+
+    Returns the rows to go on with, and how many entries were left out. Raises when the disk fails.
+    """
+    rows, dropped = fresh(), 0
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for bed, entry in [*(("", o) for o in opened), *((w.bed, w.entry) for w in batch.all)]:
+            try:
+                _write_one(db, rows, bed, entry)
+            except (sqlite3.OperationalError, MemoryError):
+                raise
+            except Exception:
+                log.exception("store: left out: %s", type(entry).__name__)
+                dropped += 1
+                rows = fresh()
+                if isinstance(entry, Chunk):
+                    cause = GapCause.DISK
+                    began_ns = entry.segment.began_ns  # the chunk's own times may be what is no good
+                    _write_one(
+                        db, rows, bed, Gap(entry.segment, entry.first, entry.n, began_ns, began_ns, cause)
+                    )
+        db.execute("COMMIT")
+    except BaseException:
+        _roll_back(db)
+        raise
+    return rows, dropped
+
+
+def _write_one(db: sqlite3.Connection, rows: Rows, bed: str, entry: Entry) -> None:
+    db.execute("SAVEPOINT entry")
+    try:
+        rows.write(bed, entry)
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK TO entry")
+        raise
+    db.execute("RELEASE entry")
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:  # a full disk may have rolled back by itself
+        db.execute("ROLLBACK")

@@ -1,0 +1,314 @@
+"""The store's one writer: takes what every bed offers, and commits it once a second.
+
+`offer` belongs to the event loop's thread, never waits and never raises. Encoding and SQL run on the connection's own
+thread, a whole transaction as one call (`connection.Threaded`). A disk that fails is a state: the writer says so with a
+Fact, keeps what fits, tries again for ever, and records as gaps what did not fit.
+
+When full (`max_sample_bytes`, `max_rows`): new chunks are refused and become one Gap per stretch, cause disk; metrics
+are refused at four fifths of the rows, everything else when all are taken. Both are counted. Samples do not crowd out
+rows, and after a failure rows are written first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.model.findings import Finding
+from daemon.model.signals import Fact, FactState, Item, Nanos
+from daemon.store import recovery, schema
+from daemon.store.backlog import Batch
+from daemon.store.connection import Connection, Threaded, open_writing
+from daemon.store.cutting import Chunk
+from daemon.store.intake import Intake
+from daemon.store.rows import ClockOffset, Opened, Rows
+from daemon.store.transaction import write_batch, write_singly
+
+log = logging.getLogger(__name__)
+
+STORE = "store"
+"""Source of the Fact that says whether the store can write."""
+
+STORE_DAMAGED = "store_damaged"
+"""Source of the Fact that a damaged file was moved aside; its detail is the new path."""
+
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 5.0
+
+
+class StoreBusy(Exception):
+    """Another process writes this store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is on the disk now, for good.
+
+    Everything offered up to number `seq`; of each segment in `samples` (by its id) the numbers below the value given,
+    as samples or gaps; the commands with these ids.
+    """
+
+    seq: int
+    samples: dict[str, int]
+    commands: tuple[str, ...]
+
+
+class Writer:
+    """`start`, then `offer` as things happen, then `stop`. What is offered before `start` waits."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        boot: str,
+        now: Callable[[], Nanos],
+        utc_offset_ns: int,
+        clock_is_set: bool = True,
+        on_fact: Callable[[Fact], None] = lambda fact: None,  # noqa: ARG005 - nobody listens
+        on_saved: Callable[[Saved], None] = lambda saved: None,  # noqa: ARG005 - nobody listens
+        commit_every_s: float = 1.0,
+        max_sample_bytes: int = 32 << 20,
+        max_rows: int = 50_000,
+    ) -> None:
+        self._path = path
+        self._boot = boot
+        self._now = now
+        self._on_fact = on_fact
+        self._on_saved = on_saved
+        self._commit_every_s = commit_every_s
+        self._began_ns = now()
+        self._intake = Intake(now, self._wake_up, max_rows=max_rows, max_bytes=max_sample_bytes)
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._db: Threaded | None = None
+        self._rows: Rows | None = None
+        self._lock: int | None = None
+        self._opened_before = False
+        self._failed_since_ns: Nanos | None = None
+        self.clock_offset(utc_offset_ns, is_set=clock_is_set)
+
+    @property
+    def samples_lost(self) -> int:
+        """Samples that came and could not be kept (times of sampling, not values); every one is in a Gap."""
+        return self._intake.samples_lost
+
+    @property
+    def rows_lost(self) -> int:
+        """Metrics and events that could not be kept."""
+        return self._intake.rows_lost
+
+    async def start(self) -> None:
+        """Open the store and begin to commit. A damaged file is moved aside; a disk that fails is tried again later.
+
+        Raises `StoreBusy`, and `schema.ForeignStore` where the file is not ours to write.
+        """
+        try:
+            await self._open()
+        except (StoreBusy, schema.ForeignStore):
+            self._unlock()
+            raise
+        except (sqlite3.Error, OSError) as error:
+            self._failed(error)
+        self._task = asyncio.create_task(self._run(), name="store: writer")
+
+    async def stop(self, within_s: float = 5.0) -> None:
+        """Write everything that was offered and close. Gives up `within_s` after the call where the disk fails."""
+        if self._task is None:
+            return
+        self._intake.finish()
+        self._stopping.set()
+        self._wake.set()
+        done, _ = await asyncio.wait({self._task}, timeout=within_s)
+        if not done:
+            log.error("store: %d entries could not be written before the end", len(self._intake.backlog))
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        await self._close()
+        self._unlock()
+
+    def offer(self, bed: str, item: Item, findings: Sequence[Finding] = ()) -> int:
+        """Take an item of a bed and what analysis said of it; the number of this offer (see `Saved`)."""
+        return self._intake.offer(bed, item, findings)
+
+    def clock_offset(self, utc_offset_ns: int, *, is_set: bool) -> None:
+        """The box's clock was set or has stepped: UTC = t_ns + utc_offset_ns explains this whole boot from now on."""
+        self._intake.row("", ClockOffset(self._now(), utc_offset_ns, is_set))
+
+    # --- the committing task -----------------------------------------------------------------------------
+
+    def _wake_up(self) -> None:
+        self._wake.set()
+
+    async def _run(self) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            if not self._stopping.is_set():
+                pause_s = self._commit_every_s if self._failed_since_ns is None else retry_s
+                await self._pause(pause_s)
+            try:
+                await self._write_everything()
+            except schema.ForeignStore as error:
+                self._failed(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next samples want to be stored
+                self._failed(error)
+                await self._close()
+                if recovery.is_damage(error):
+                    self._move_aside(error)
+            else:
+                retry_s = FIRST_RETRY_S
+                if self._stopping.is_set() and not len(self._intake.backlog):
+                    return
+                continue
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+            if self._stopping.is_set():
+                await asyncio.sleep(FIRST_RETRY_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Until something urgent came, but while the disk fails always the whole time."""
+        event = self._wake if self._failed_since_ns is None else self._stopping
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _write_everything(self) -> None:
+        if self._db is None:
+            await self._open()
+        backlog = self._intake.backlog
+        if self._failed_since_ns is not None:
+            # Rows first: on a disk that is nearly full they fit where samples do not.
+            while (batch := backlog.batch(with_samples=False)).rows:
+                await self._commit(batch)
+        while (batch := backlog.batch()).all:
+            await self._commit(batch)
+            self._well()
+            self._intake.settle()
+        self._well()
+
+    async def _commit(self, batch: Batch) -> None:
+        assert self._db is not None
+        opened = [Opened(segment) for segment in self._intake.segments()]
+        dropped = await self._db.run(lambda db: self._transaction(db, opened, batch))
+        self._intake.written(batch, dropped)
+        samples: dict[str, int] = {}
+        for waiting in batch.samples:
+            if isinstance(waiting.entry, Chunk):
+                samples[waiting.entry.segment.id] = waiting.entry.first + waiting.entry.n
+        self._on_saved(Saved(self._intake.saved_seq(), samples, self._intake.commands_in(batch)))
+
+    def _transaction(self, db: sqlite3.Connection, opened: Sequence[Opened], batch: Batch) -> int:
+        """On the connection's thread: one transaction; returns how many entries cannot ever be written."""
+        rows = self._rows or Rows(db, self._boot, self._began_ns)
+        self._rows = None  # believed in again only after the commit
+        try:
+            write_batch(db, rows, opened, batch)
+        except (sqlite3.OperationalError, MemoryError):
+            raise
+        except Exception as error:
+            if recovery.is_damage(error):
+                raise
+            log.exception("store: an entry cannot be written; the others of its batch are written singly")
+            rows, dropped = write_singly(db, lambda: Rows(db, self._boot, self._began_ns), opened, batch)
+            self._rows = rows
+            return dropped
+        self._rows = rows
+        return 0
+
+    # --- the file ----------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        if self._lock is None:
+            self._lock = _lock(self._path)
+        try:
+            await self._connect()
+        except sqlite3.Error as error:
+            if not recovery.is_damage(error):
+                raise
+            self._move_aside(error)
+            await self._connect()
+
+    async def _connect(self) -> None:
+        first = not self._opened_before
+        db = Threaded(lambda: _connector(self._path, first=first))
+        await db.open()
+        self._db, self._rows = db, None
+        if first:
+            log.info("store: %s, SQLite %s", self._path, sqlite3.sqlite_version)
+        self._opened_before = True
+
+    async def _close(self) -> None:
+        db, self._db, self._rows = self._db, None, None
+        if db is None:
+            return
+        try:
+            await db.close()
+        except sqlite3.Error as error:
+            log.warning("store: closing: %s", error)
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _move_aside(self, error: BaseException) -> None:
+        try:
+            aside = recovery.move_aside(self._path)
+        except OSError as refusal:
+            log.error("store: damaged (%s) and cannot be moved aside: %s", error, refusal)  # noqa: TRY400 - a state of the disk, not a bug
+            return
+        log.error("store: damaged (%s); moved aside to %s, a new one begins", error, aside)
+        now_ns = self._now()
+        detail = f"{aside}: {error}"
+        self._on_fact(Fact(STORE_DAMAGED, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=detail))
+
+    def _failed(self, error: BaseException) -> None:
+        if self._failed_since_ns is not None:
+            return
+        self._failed_since_ns = now_ns = self._now()
+        expected = isinstance(error, sqlite3.Error | OSError | schema.ForeignStore)
+        log.error("store: cannot write %s: %s", self._path, error, exc_info=None if expected else error)
+        self._on_fact(
+            Fact(STORE, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=f"{self._path}: {error}")
+        )
+
+    def _well(self) -> None:
+        if self._failed_since_ns is None:
+            return
+        now_ns = self._now()
+        log.warning("store: writes again after %.1f s", (now_ns - self._failed_since_ns) / 1e9)
+        self._failed_since_ns = None
+        self._on_fact(Fact(STORE, FactState.OK, since_ns=now_ns, t_ns=now_ns))
+
+
+def _connector(path: Path, *, first: bool) -> Connection:
+    """Open, check and bring up to date; on the first opening also end what a crash left open."""
+    db = open_writing(path)
+    try:
+        schema.apply(db)
+        if first:
+            recovery.check(db, path)
+            recovery.close_dangling(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _lock(path: Path) -> int:
+    """Hold `<path>.lock`: one process writes. Released by the kernel when the process ends."""
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StoreBusy(f"{path}: another process writes this store") from None
+    return lock
