@@ -117,7 +117,7 @@ def test_filters_chosen_on_the_page_are_printed_by_the_page(box, page):
     page.goto(box.url)
     shows_rate(page, 71, 73)
     page.click(".keys >> text=Filters")
-    page.check("#box-choices input[value=diagnostic]")
+    page.click("#box-choices input[value=diagnostic]")
     page.wait_for_function(
         "document.querySelector('#caption').textContent.includes('0.05-150 Hz')", timeout=5000
     )
