@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import logging
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -30,6 +31,8 @@ from daemon.store.writer import Writer
 
 log = logging.getLogger(__name__)
 
+SWITCH_INTERVAL_S = 0.001
+
 ITEMS_A_SLICE = 64
 """Items pushed before the loop serves others: a backlog of seconds must not make the pages wait for all of it."""
 
@@ -37,6 +40,8 @@ ITEMS_A_SLICE = 64
 def run_daemon(config: Config) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises `BadConfig` where a folder cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # The acquisition thread must get its turn soon while this one computes: arrival stamps are late by it at most.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with ExitStack() as held:
         for folder in (config.box.data, config.box.run):
             _usable(folder)
@@ -78,7 +83,7 @@ class Daemon:
             version=__version__,
             box=config.box.name,
             demo=config.box.demo,
-            beds=[(key, bed.name or key, shown_as(bed)) for key, bed in config.beds.items()],
+            beds=[(key, bed.name, shown_as(bed)) for key, bed in config.beds.items()],
             utc_ms=lambda: time.time_ns() // 1_000_000,
         )
         self._writer = Writer(
@@ -135,6 +140,8 @@ class Daemon:
             self._wake.clear()
             while items := self._acquisition.drain(ITEMS_A_SLICE):
                 self._push(items)
+                if len(items) < ITEMS_A_SLICE:
+                    break
                 await asyncio.sleep(0)
 
     def _push(self, items: Sequence[tuple[str, Item]]) -> None:

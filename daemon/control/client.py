@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ class ControlClient:
     ) -> None:
         await self._session.close()
 
-    async def live(self) -> AsyncIterator[Said | WaveFrame | Silence]:
+    async def live(self) -> AsyncGenerator[Said | WaveFrame | Silence, None]:
         """Everything the daemon says, for ever, over as many connections as it takes."""
         backoff_s = MIN_BACKOFF_S
         while True:
@@ -115,7 +115,7 @@ class ControlClient:
 
 async def _listen(
     socket: aiohttp.ClientWebSocketResponse[bool],
-) -> AsyncIterator[Said | WaveFrame | Silence]:
+) -> AsyncGenerator[Said | WaveFrame | Silence, None]:
     """Events of one connection until it ends. A daemon that hangs keeps its connection: it goes on when it wakes."""
     silent = False
     while True:

@@ -247,7 +247,11 @@ class LiveHub:
             self._facts.pop(key, None)
         else:
             self._facts[key] = FactSeen(
-                source=fact.source, state=fact.state.value, since_ns=fact.since_ns, detail=fact.detail
+                source=fact.source,
+                state=fact.state.value,
+                since_ns=fact.since_ns,
+                detail=fact.detail,
+                bed=fact.bed,
             )
         self._changed = True
 

@@ -101,12 +101,13 @@ class BedState(_Message):
 
 
 class FactSeen(_Message):
-    """A state of the box that a person should know; `source` is a word key."""
+    """A state of the box, or of one `bed`, that a person should know; `source` is a word key."""
 
     source: str
     state: str
     since_ns: int
     detail: str = ""
+    bed: str = ""
 
 
 class State(_Message):

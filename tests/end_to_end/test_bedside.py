@@ -118,9 +118,7 @@ def test_filters_chosen_on_the_page_are_printed_by_the_page(box, page):
     shows_rate(page, 71, 73)
     page.click(".keys >> text=Filters")
     page.click("#box-choices input[value=diagnostic]")
-    page.wait_for_function(
-        "document.querySelector('#caption').textContent.includes('0.05-150 Hz')", timeout=5000
-    )
+    page.wait_for_selector("#caption:has-text('0.05-150 Hz')", timeout=5000)
 
 
 def test_sigterm_ends_every_process_cleanly(box):

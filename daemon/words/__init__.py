@@ -1,0 +1,26 @@
+"""Every sentence a person reads, by language. Screen, reports and command line all take their words from here.
+
+A key is dotted: what it is about, then which one (`why.leads_off`); `<key>.help` is what a person can do about it.
+`{name}` in a sentence is filled in by `say`, or by the page in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from daemon.words import en
+
+_TABLES: dict[str, Mapping[str, str]] = {"en": MappingProxyType(en.WORDS)}
+LANGUAGES = tuple(_TABLES)
+
+
+def table(language: str = "en") -> Mapping[str, str]:
+    """All sentences of a language, by key. KeyError for a language we do not speak."""
+    return _TABLES[language]
+
+
+def say(key: str, language: str = "en", **values: str) -> str:
+    """The sentence of `key`. A key without a sentence comes back as it is: an unknown state is shown, never hidden."""
+    sentence = _TABLES[language].get(key, key)
+    return sentence.format_map(values) if values else sentence

@@ -1,0 +1,115 @@
+"""The web process (`vitald web`): pages, scripts, the live socket and operators' acts.
+
+It holds nothing that must not be lost. Without a daemon it serves its pages all the same, and they say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from daemon.config import Config
+from daemon.control.client import ControlClient, NotAnswering
+from daemon.control.messages import Act
+from webui import pages, security
+from webui.assets import Assets
+from webui.live import Relay
+from webui.pages import bed, beds, calibrate
+
+log = logging.getLogger(__name__)
+
+_CLIENT = web.AppKey("client", ControlClient)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A web process that serves: the address of its first page, and the task that relays to its screens."""
+
+    address: str
+    relay: asyncio.Task[None]
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    asyncio.run(main(config))
+
+
+async def main(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; the address stands on standard output as soon as pages are served.
+
+    A relay that fails is a bug: it ends the process, and its supervisor starts a new one.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(config) as site:
+        sys.stdout.write(f"pages: {site.address}\n")
+        sys.stdout.flush()
+        stopped = asyncio.create_task(stop.wait(), name="web: signal")
+        await asyncio.wait({stopped, site.relay}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if site.relay.done():
+            site.relay.result()
+
+
+@asynccontextmanager
+async def serving(config: Config) -> AsyncIterator[Site]:
+    """Serve for as long as the context lasts. Raises OSError when the port is taken."""
+    assets = Assets(Path(__file__).parent / "static")
+    async with ControlClient(config.box.socket) as client:
+        relay = Relay(client, assets.digest)
+        app = _application(config, client, relay, assets)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        task = asyncio.create_task(relay.run(), name="web: relay")
+        try:
+            await web.TCPSite(runner, config.web.host, config.web.port).start()
+            host, port = runner.addresses[0][:2]
+            log.info("pages on %s port %d, box at %s", host, port, config.box.socket)
+            yield Site(f"http://{f'[{host}]' if ':' in host else host}:{port}/", task)
+        finally:
+            relay.close()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await runner.cleanup()
+
+
+def _application(config: Config, client: ControlClient, relay: Relay, assets: Assets) -> web.Application:
+    app = web.Application(
+        middlewares=[security.guard(security.own_names(config.web.host))], client_max_size=64 * 1024
+    )
+    app.on_response_prepare.append(security.add_headers)
+    app[_CLIENT] = client
+    pages.install(app, config, assets)
+    app.router.add_get("/", beds.page)
+    app.router.add_get("/bed/{bed}", bed.page)
+    app.router.add_get("/calibrate", calibrate.page)
+    app.router.add_get("/live", relay.serve)
+    app.router.add_post("/api/command", _command)
+    app.router.add_get("/static/{digest}/{name:.+}", assets.serve)
+    return app
+
+
+async def _command(request: web.Request) -> web.Response:
+    """POST /api/command: an `Act` in, an `Acted` out; 400 for what is none, 503 when the box does not answer."""
+    try:
+        act = Act.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return web.json_response({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, status=400)
+    try:
+        acted = await request.app[_CLIENT].act(act)
+    except NotAnswering as error:
+        log.warning("act %s on bed %s did not reach the box: %s", act.id, act.bed, error)
+        return web.json_response({"error": "not_answering"}, status=503)
+    return web.json_response(text=acted.model_dump_json())

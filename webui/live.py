@@ -1,0 +1,150 @@
+"""From the daemon's socket to every browser: bytes are passed on as they came, encoded once.
+
+The relay adds one message of its own every second, `{"type": "web", ...}`: whether the box answers, and which version
+of the page is served. A page that hears nothing knows that its own connection is gone; one that hears only the relay
+knows that the box is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import struct
+import time
+from collections.abc import Callable
+
+from aiohttp import WSMsgType, web
+from pydantic import ValidationError
+
+from daemon.control.client import ControlClient, Said, Silence, WaveFrame
+from daemon.control.messages import State
+from webui.viewer import GONE_AFTER_S, Report, Viewer, keep_buffers_small
+
+HEARTBEAT_S = 1.0
+_PING_S = 5.0
+_BED_INDEX = struct.Struct("<xxH")
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Passes on what one daemon says to all viewers."""
+
+    def __init__(
+        self, client: ControlClient, assets: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._assets = assets
+        self._clock = clock
+        self._viewers: dict[Viewer, web.Request] = {}
+        self._state: Said | None = None
+        self._beds: dict[int, str] = {}
+        self._silent_since: float | None = clock()
+
+    @property
+    def viewers(self) -> tuple[Viewer, ...]:
+        return tuple(self._viewers)
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(), name="web: control socket")
+            tasks.create_task(self._beat(), name="web: heartbeat")
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Handler of GET /live?bed=ID."""
+        ws = web.WebSocketResponse(
+            writer_limit=0, heartbeat=_PING_S, compress=False, max_msg_size=4096, decode_text=False
+        )
+        await ws.prepare(request)
+        keep_buffers_small(request)
+        viewer = Viewer(ws, request.query.get("bed"), self._clock)
+        viewer.offer_latest("web", self._heartbeat())
+        if self._state is not None:
+            viewer.offer_latest("state", self._state.text)
+        self._viewers[viewer] = request
+        log.info("screen %s: connected, bed %s, %d screens", request.remote, viewer.bed, len(self._viewers))
+        writer = asyncio.create_task(_write(viewer, request), name=f"web: screen {request.remote}")
+        try:
+            await self._hear(viewer, ws)
+        finally:
+            writer.cancel()
+            del self._viewers[viewer]
+            log.info("screen %s: gone, %d wave frames held back", request.remote, viewer.waves_dropped)
+        return ws
+
+    def close(self) -> None:
+        """End every viewer's connection at once: waiting for a dead reader can take for ever."""
+        for request in self._viewers.values():
+            _abort(request)
+
+    async def _hear(self, viewer: Viewer, ws: web.WebSocketResponse) -> None:
+        async for message in ws:
+            if message.type is not WSMsgType.TEXT:
+                return
+            try:
+                report = Report.model_validate_json(message.data)
+            except ValidationError:
+                log.warning("a screen sent something that is no report; it is disconnected")
+                return
+            stood = viewer.stands
+            viewer.hear(report)
+            if viewer.stands and not stood:
+                log.warning("a screen of bed %s draws nothing: its picture stands", viewer.bed)
+
+    async def _listen(self) -> None:
+        async for event in self._client.live():
+            if isinstance(event, Silence):
+                if self._silent_since is None:
+                    self._set_silent(self._clock())
+                continue
+            if self._silent_since is not None:
+                self._set_silent(None)
+            if isinstance(event, WaveFrame):
+                bed = self._beds.get(_BED_INDEX.unpack_from(event.frame)[0])
+                for viewer in self._viewers:
+                    if bed is not None and viewer.bed == bed:
+                        viewer.offer_waves(event.frame)
+            elif isinstance(event.message, State):
+                self._state = event
+                self._beds = {bed.index: bed.bed for bed in event.message.beds}
+                self._offer("state", event.text)
+            else:
+                for viewer in self._viewers:
+                    if viewer.bed == event.message.bed:
+                        viewer.offer_beat(event.text)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self._offer("web", self._heartbeat())
+            for viewer, request in self._viewers.items():
+                if self._clock() - viewer.heard_at > GONE_AFTER_S:
+                    log.warning("screen %s: no report for %.0f s, closed", request.remote, GONE_AFTER_S)
+                    _abort(request)
+
+    def _set_silent(self, since: float | None) -> None:
+        self._silent_since = since
+        log.warning("the box does not answer") if since else log.info("the box answers")
+        self._offer("web", self._heartbeat())
+
+    def _heartbeat(self) -> bytes:
+        silent_s = None if self._silent_since is None else round(self._clock() - self._silent_since, 1)
+        return json.dumps({"type": "web", "silent_s": silent_s, "assets": self._assets}).encode()
+
+    def _offer(self, kind: str, text: bytes) -> None:
+        for viewer in self._viewers:
+            viewer.offer_latest(kind, text)
+
+
+async def _write(viewer: Viewer, request: web.Request) -> None:
+    try:
+        await viewer.write()
+    except ConnectionError:
+        _abort(request)
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

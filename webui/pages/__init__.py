@@ -1,0 +1,44 @@
+"""Pages, one file each, rendered on the server from templates; words are handed to the scripts as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from daemon import words
+from daemon.config import Config
+from webui.assets import Assets
+
+CONFIG = web.AppKey("config", Config)
+_TEMPLATES = web.AppKey("templates", Environment)
+
+
+def install(app: web.Application, config: Config, assets: Assets) -> None:
+    """Give the application what pages need."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        say=words.say, asset=assets.url, assets_digest=assets.digest, box=config.box.name, language="en"
+    )
+    app[CONFIG] = config
+    app[_TEMPLATES] = environment
+
+
+def render(request: web.Request, template: str, **values: Any) -> web.Response:
+    """A page. Its scripts find their words and `facts` in the element #page-facts."""
+    facts = {"words": dict(words.table()), **values.pop("facts", {})}
+    html = request.app[_TEMPLATES].get_template(template).render(facts=facts, **values)
+    return web.Response(text=html, content_type="text/html")
+
+
+def bed_names(config: Config) -> dict[str, str]:
+    """What the screen calls each bed, by key."""
+    return {key: bed.name or words.say("page.bed", bed=key) for key, bed in config.beds.items()}

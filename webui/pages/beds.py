@@ -1,0 +1,15 @@
+"""The first page: the bed where there is one, a list of beds where there are several."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from webui.pages import CONFIG, bed, bed_names, render
+
+
+async def page(request: web.Request) -> web.Response:
+    """GET /."""
+    names = bed_names(request.app[CONFIG])
+    if len(names) == 1:
+        return bed.show(request, next(iter(names)))
+    return render(request, "beds.html", names=names, facts={"page": "beds"})

@@ -1,0 +1,152 @@
+// The live page of one bed: puts the parts together.
+
+import { BoxChoices, connectSettings, connectSheets } from "./controls.js";
+import { Devices } from "./devices.js";
+import { Enlarged } from "./enlarged.js";
+import { LivePage } from "./page.js";
+import { MessageLine, messagesOf } from "./line.js";
+import { PlayoutClock } from "./clock.js";
+import { Stage } from "./stage.js";
+import { Tile, set } from "./tiles.js";
+import { Traces } from "./traces.js";
+import { facts, say } from "./words.js";
+import { load, save } from "./settings.js";
+import { readWaves } from "./wire.js";
+
+const byId = (id) => document.getElementById(id);
+
+class BedView {
+  constructor() {
+    this.settings = load();
+    this.traces = new Traces();
+    this.playout = new PlayoutClock();
+    this.tiles = [new Tile(byId("heart-rate"), "heart_rate"), new Tile(byId("rr-interval"), "rr_interval")];
+    this.line = new MessageLine(byId("line"), byId("spoken"));
+    this.devices = new Devices(byId("device-chips"), byId("sheet-devices"));
+    this.choices = new BoxChoices(byId("box-choices"), byId("box-note"), facts.bed);
+    this.stage = new Stage(byId("waves"), this.traces, this.settings, (lead) => this.enlarged.show(lead));
+    this.enlarged = new Enlarged(byId("enlarged"), this.traces, this.settings, (lead) => {
+      this.stage.invalidate();
+      document.querySelector(`.lane[data-lead="${lead}"]`)?.focus();
+    });
+    this.bed = null;
+    this.counts = { jumps: 0, dry: 0 };
+    this.secondAt = 0;
+    connectSettings(byId("screen-choices"), this.settings, (settings) => {
+      save(settings);
+      this.stage.invalidate();
+      this.enlarged.invalidate();
+      this.#caption();
+    });
+    byId("full-screen").addEventListener("click", () => toggleFullScreen());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.playout.restart();
+    });
+    this.#caption();
+  }
+
+  state(state, now) {
+    const bed = state.beds.find(({ bed: key }) => key === facts.bed);
+    if (!bed) return;
+    this.bed = bed;
+    this.choices.show(bed.display, now);
+    const leads = bed.waves?.leads ?? [];
+    if (leads.join() !== this.stage.leads.join()) this.stage.showLeads(leads);
+    this.stage.markBeatsOn(this.#beatLead(bed, leads));
+    this.#caption();
+  }
+
+  beat(beat) {
+    this.traces.mark(beat.t_ns / 1e6, beat.label);
+    for (const tile of this.tiles) tile.pulse();
+  }
+
+  waves(buffer, now) {
+    const frame = readWaves(buffer);
+    if (!frame || frame.bed !== this.bed?.index || frame.scale.length !== this.stage.leads.length) return;
+    if (this.traces.push(frame, this.stage.leads)) {
+      this.playout.restart();
+      this.stage.invalidate();
+      this.enlarged.invalidate();
+    }
+    this.playout.arrived(this.traces.end, now);
+  }
+
+  frame(now) {
+    const step = this.playout.advance(now);
+    if (step === null) {
+      this.stage.idle();
+      return;
+    }
+    this.counts.jumps += step.jumped;
+    this.counts.dry += step.pen > this.playout.end;
+    if (this.enlarged.open) this.enlarged.frame(step);
+    else this.stage.frame(step);
+  }
+
+  refresh(now, link, page) {
+    const boxNow = page.box.now(now);
+    const bed = this.bed;
+    const stalled = link !== "live" || this.playout.end === null || this.playout.isStalled(now);
+    for (const tile of this.tiles) {
+      const metric = bed?.metrics[tile.metric];
+      const grade = metric && bed.quality[metric.lead]?.grade;
+      tile.show(metric, boxNow, grade, link, stalled ? "no_signal" : "old");
+    }
+    if (now - this.secondAt >= 1000) {
+      this.secondAt = now;
+      this.stage.second();
+    }
+    this.stage.explain(bed?.quality ?? {}, stalled);
+    this.choices.refresh(now);
+    if (bed && boxNow !== null) {
+      this.line.show(messagesOf(page.state, bed, boxNow));
+      this.devices.show(bed.devices, boxNow);
+    }
+    this.#publish(stalled, page);
+  }
+
+  last() {
+    return `${this.traces.connection ?? ""}:${this.traces.high}`;
+  }
+
+  // Beats are marked over the lead they were counted in, where it is shown.
+  #beatLead(bed, leads) {
+    const lead = bed.metrics.heart_rate?.lead;
+    if (leads.includes(lead)) return lead;
+    return leads.includes("II") ? "II" : (leads[0] ?? null);
+  }
+
+  #caption() {
+    const chain = this.bed?.waves?.chain ?? [];
+    const { speed, gain } = this.settings;
+    const parts = [
+      say("wave.speed", { speed }),
+      gain === "auto" ? say("wave.auto") : say("wave.gain", { gain }),
+      ...(chain.length > 0 ? chain : [say("wave.no_filter")]),
+    ];
+    set(byId("caption"), parts.join(" · "));
+  }
+
+  // Facts for whoever tests this page.
+  #publish(stalled, page) {
+    Object.assign(document.documentElement.dataset, {
+      stalled,
+      samplesDrawn: this.stage.sweep.samplesDrawn + this.enlarged.sweep.samplesDrawn,
+      lastSample: this.traces.high,
+      connection: this.traces.connection ?? "",
+      seq: page.state?.seq ?? "",
+      jumps: this.counts.jumps,
+      dry: this.counts.dry,
+      delay: Math.round(this.playout.delay),
+    });
+  }
+}
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.documentElement.requestFullscreen();
+}
+
+const page = new LivePage(`/live?bed=${encodeURIComponent(facts.bed)}`, new BedView());
+connectSheets([...document.querySelectorAll(".keys [aria-controls]")], () => page.refresh(performance.now()));

@@ -1,0 +1,116 @@
+// Keys, sheets and choices. A choice of the screen acts at once; a choice of the box shows what the box has, and what
+// was asked only as asked until the box confirms it.
+
+import { say } from "./words.js";
+
+const LATE_MS = 1000;
+const GIVE_UP_MS = 4000;
+const SHOWN_MS = 8000;
+
+// Opens and closes the sheets that keys point to (aria-controls); one at a time. Esc closes.
+export function connectSheets(keys, onChange) {
+  const sheetOf = (key) => document.getElementById(key.getAttribute("aria-controls"));
+  const set = (key, open) => {
+    key.setAttribute("aria-expanded", String(open));
+    sheetOf(key).hidden = !open;
+  };
+  const close = () => {
+    const open = keys.find((key) => key.getAttribute("aria-expanded") === "true");
+    if (!open) return false;
+    set(open, false);
+    open.focus();
+    onChange();
+    return true;
+  };
+  for (const key of keys) {
+    key.addEventListener("click", () => {
+      const open = key.getAttribute("aria-expanded") !== "true";
+      for (const other of keys) set(other, other === key && open);
+      onChange();
+    });
+    sheetOf(key).querySelector(".close").addEventListener("click", close);
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && close()) event.preventDefault();
+  });
+}
+
+// The screen's own choices: radio groups named as the settings.
+export function connectSettings(form, settings, onChange) {
+  for (const input of form.querySelectorAll("input")) {
+    input.checked = settings[input.name] === input.value;
+    input.addEventListener("change", () => {
+      settings[input.name] = input.value;
+      onChange(settings);
+    });
+  }
+}
+
+// The box's choices: `display` of the bed's state, changed by acts.
+export class BoxChoices {
+  constructor(form, note, bed) {
+    this.form = form;
+    this.note = note;
+    this.bed = bed;
+    this.asked = null; // { name, value, at, id }
+    this.problem = null; // { text, at }
+    this.display = null;
+    for (const input of form.querySelectorAll("input")) {
+      input.addEventListener("change", () => this.#ask(input.name, input.value));
+    }
+  }
+
+  show(display, now) {
+    this.display = display;
+    if (this.asked && String(display[this.asked.name]) === this.asked.value) this.asked = null;
+    this.refresh(now);
+  }
+
+  // Called now and then, so that a late answer is told as late.
+  refresh(now) {
+    if (this.asked && now - this.asked.at > GIVE_UP_MS) this.#fail(say("act.unreachable"), now);
+    if (this.problem && now - this.problem.at > SHOWN_MS) this.problem = null;
+    for (const input of this.form.querySelectorAll("input")) {
+      input.disabled = this.display === null;
+      input.checked = this.display !== null && String(this.display[input.name]) === input.value;
+      const pending = this.asked?.name === input.name && this.asked.value === input.value;
+      input.parentElement.classList.toggle("pending", pending);
+    }
+    const late = this.asked && now - this.asked.at > LATE_MS;
+    const asked = this.asked ? say(late ? "act.late" : "act.pending") : say("choice.note");
+    this.note.textContent = this.problem?.text ?? asked;
+    this.note.dataset.state = this.problem ? "failed" : this.asked ? "pending" : "";
+  }
+
+  async #ask(name, value) {
+    const id = crypto.getRandomValues(new Uint32Array(3)).join("-");
+    this.asked = { name, value, at: performance.now(), id };
+    this.problem = null;
+    this.refresh(performance.now());
+    const reason = await send({ id, bed: this.bed, verb: "display", values: { [name]: value } });
+    if (reason !== null && this.asked?.id === id) this.#fail(reason, performance.now());
+    this.refresh(performance.now());
+  }
+
+  #fail(reason, now) {
+    this.asked = null;
+    this.problem = { text: say("act.failed", { reason }), at: now };
+  }
+}
+
+// Hands an act to the box; null when it was done, else the reason in words.
+async function send(act) {
+  try {
+    const response = await fetch("/api/command", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(act),
+      signal: AbortSignal.timeout(GIVE_UP_MS),
+    });
+    const answer = await response.json();
+    if (response.ok && answer.acted) return null;
+    return response.status === 503 ? say("act.unreachable") : answer.error;
+  } catch {
+    return say("act.unreachable");
+  }
+}

@@ -1,0 +1,83 @@
+// Devices of a bed: one line each on the tile, everything that is known of them on the sheet.
+
+import { elapsed, has, say } from "./words.js";
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+const FIELDS = [
+  ["state", (device) => [stateText(device), device.detail].filter(Boolean).join(": ")],
+  ["since", (device, now) => elapsed(now - device.since_ns / 1e6)],
+  ["kind", (device) => device.title || device.kind],
+  ["serial", (device) => device.device],
+  ["port", (device) => device.port],
+  ["firmware", (device) => device.firmware],
+  ["rate", (device) => (device.rate_hz ? `${device.rate_hz.toFixed(1)} Hz` : "")],
+  ["drift", (device) => (device.drift_ppm === null ? "" : `${device.drift_ppm.toFixed(1)} ppm`)],
+  ["bytes", (device) => whole.format(device.bytes_in)],
+  ["damaged", (device) => whole.format(device.bytes_damaged)],
+  ["lost", (device) => whole.format(device.samples_lost)],
+];
+
+const stateText = (device) => say(`link.${device.state}`);
+const levelOf = (device) => (device.state === "streaming" ? "good" : device.state === "opening" ? "wait" : "bad");
+
+export class Devices {
+  constructor(chips, sheet) {
+    this.chips = chips;
+    this.sheet = sheet;
+    this.drawn = "";
+  }
+
+  show(devices, now) {
+    const drawn = JSON.stringify(devices.map((device) => [device.label, device.state]));
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      this.chips.replaceChildren(...(devices.length > 0 ? devices.map(chip) : [element("li", say("device.none"))]));
+    }
+    if (!this.sheet.hidden) this.#list(devices, now);
+  }
+
+  #list(devices, now) {
+    const list = this.sheet.querySelector(".devices");
+    const labels = JSON.stringify(devices.map(({ label }) => label));
+    if (list.dataset.labels !== labels) {
+      list.dataset.labels = labels;
+      list.replaceChildren(...(devices.length > 0 ? devices.map(card) : [element("p", say("device.none"))]));
+    }
+    devices.forEach((device, i) => {
+      const values = list.children[i].querySelectorAll("dd");
+      FIELDS.forEach(([, read], j) => {
+        const text = read(device, now) || say("device.unknown");
+        if (values[j].textContent !== text) values[j].textContent = text;
+      });
+      list.children[i].dataset.level = levelOf(device);
+      list.children[i].dataset.state = device.state;
+    });
+  }
+}
+
+function chip(device) {
+  const item = element("li", "");
+  item.dataset.level = levelOf(device);
+  item.dataset.state = has(`link.${device.state}`) ? device.state : "unknown";
+  item.append(element("b", device.label), element("span", stateText(device)));
+  return item;
+}
+
+function card(device) {
+  const article = element("article", "");
+  const list = element("dl", "");
+  for (const [key] of FIELDS) {
+    const row = element("div", "");
+    row.append(element("dt", say(`device.${key}`)), element("dd", ""));
+    list.append(row);
+  }
+  article.append(element("h3", device.label), list);
+  return article;
+}
+
+function element(name, text) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
+}

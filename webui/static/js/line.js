@@ -1,0 +1,86 @@
+// The message line: what a person should know now and what to do about it, worst first. Each is { key, text, help }.
+
+import { elapsed, has, say } from "./words.js";
+
+const SHOWN = 3;
+const SHOWN_NARROW = 1;
+const LINK_TROUBLE = new Set(["searching", "silent", "stalled", "lost", "busy", "denied"]);
+
+// Messages of a bed's state at box time `now` (ms).
+export function messagesOf(state, bed, now) {
+  return [...factMessages(state), ...deviceMessages(bed, now), ...leadMessages(bed)];
+}
+
+function factMessages(state) {
+  return state.facts
+    .filter((fact) => fact.state === "failed")
+    .map((fact) => {
+      const key = has(`fact.${fact.source}`) ? `fact.${fact.source}` : "fact.other";
+      return message(key, { source: fact.source.toUpperCase() });
+    });
+}
+
+function deviceMessages(bed, now) {
+  return bed.devices
+    .filter((device) => LINK_TROUBLE.has(device.state))
+    .map((device) => {
+      const values = { device: device.label.toUpperCase(), since: elapsed(now - device.since_ns / 1e6) };
+      return { ...message(`line.${device.state}`, values), key: `line.${device.state}.${device.label}` };
+    });
+}
+
+function leadMessages(bed) {
+  const leads = Object.entries(bed.quality).filter(([lead]) => lead !== "global");
+  const off = [...new Set(leads.flatMap(([, quality]) => quality.electrodes))];
+  const allOff = leads.length > 0 && leads.every(([, quality]) => quality.grade === "off");
+  if (allOff) return [message("trouble.leads_off", {})];
+  const messages = off.length > 0 ? [message("trouble.electrode_off", { electrodes: off.join(" ") })] : [];
+  const noisy = leads.filter(([, quality]) => quality.grade === "poor").map(([lead]) => lead);
+  if (noisy.length > 0) messages.push(message("trouble.noisy", { leads: noisy.join(" ") }));
+  return messages;
+}
+
+function message(key, values) {
+  return { key: `${key} ${values.electrodes ?? values.leads ?? ""}`, text: say(key, values), help: say(`${key}.help`, values, "") };
+}
+
+export class MessageLine {
+  // `element` shows the messages, `spoken` is read out, only when a message comes or goes.
+  constructor(element, spoken) {
+    this.element = element;
+    this.spoken = spoken;
+    this.narrow = window.matchMedia("(max-width: 700px)");
+    this.keys = "";
+    this.drawn = "";
+  }
+
+  show(messages) {
+    const shown = messages.slice(0, this.narrow.matches ? SHOWN_NARROW : SHOWN);
+    const more = messages.length - shown.length;
+    const drawn = JSON.stringify([shown, more]);
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      const rest = shown.length === 0 ? say("page.quiet") : more > 0 ? say("page.more", { count: more }) : "";
+      this.element.replaceChildren(...shown.map(chip), note(rest));
+      this.element.dataset.count = messages.length;
+    }
+    const keys = messages.map(({ key }) => key).join("|");
+    if (keys !== this.keys) {
+      this.keys = keys;
+      this.spoken.textContent = shown.map(({ text, help }) => `${text}. ${help}`).join(" ");
+    }
+  }
+}
+
+function chip({ text, help }) {
+  const element = note(text, "message");
+  if (help) element.append(note(help, "help"));
+  return element;
+}
+
+function note(text, name = "more") {
+  const element = document.createElement("span");
+  element.className = name;
+  element.textContent = text;
+  return element;
+}

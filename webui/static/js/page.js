@@ -1,0 +1,119 @@
+// What every live page does with its connection: the box's clock, the versions, what is lost, the time on top.
+
+import { BoxClock } from "./clock.js";
+import { DeadMan, StuckPicture } from "./watchdog.js";
+import { LiveSocket } from "./socket.js";
+import { applyToStyles, isCalibrated } from "./millimetres.js";
+import { elapsed, facts, say } from "./words.js";
+import { set } from "./tiles.js";
+
+const REFRESH_MS = 250;
+
+const byId = (id) => document.getElementById(id);
+
+export class LivePage {
+  // `view` has state(state, now), beat(beat, now), waves(buffer, now), refresh(now, link, page), frame(now), last() (what
+  // was received last, for the report); all may be absent but refresh.
+  constructor(path, view) {
+    this.view = view;
+    this.box = new BoxClock();
+    this.state = null;
+    this.boxSilentSince = null;
+    this.framesDrawn = 0;
+    this.version = null;
+    this.deadMan = new DeadMan(byId("deadman"));
+    this.stuck = new StuckPicture();
+    applyToStyles();
+    byId("uncalibrated").hidden = isCalibrated();
+    this.socket = new LiveSocket(path, {
+      onText: (message, now) => this.#text(message, now),
+      onWaves: (buffer, now) => {
+        this.stuck.heard(now);
+        view.waves?.(buffer, now);
+      },
+      report: () => ({
+        drawn: this.framesDrawn,
+        last: view.last?.() ?? "",
+        visible: document.visibilityState === "visible",
+        reloaded: this.stuck.reloaded,
+      }),
+    });
+    setInterval(() => this.refresh(performance.now()), REFRESH_MS);
+    requestAnimationFrame(() => this.#frame());
+    this.refresh(performance.now());
+  }
+
+  // "live", "connecting", "lost" (this page and its server) or "silent" (server and box).
+  link(now) {
+    const state = this.socket.state(now);
+    return state === "live" && this.boxSilentSince !== null ? "silent" : state;
+  }
+
+  #text(message, now) {
+    this.stuck.heard(now);
+    if (message.type === "web") {
+      if (message.assets !== facts.assets) location.reload();
+      this.boxSilentSince = message.silent_s === null ? null : now - message.silent_s * 1000;
+    } else if (message.type === "state") {
+      if (this.version !== null && message.version !== this.version) location.reload();
+      this.version = message.version;
+      this.state = message;
+      this.box.heard(message, now);
+      this.view.state?.(message, now);
+    } else if (message.type === "beat") {
+      this.view.beat?.(message, now);
+    }
+    this.refresh(now);
+  }
+
+  #frame() {
+    const now = performance.now();
+    this.view.frame?.(now);
+    this.framesDrawn += 1;
+    this.deadMan.drew(now);
+    this.stuck.drew(now);
+    this.#showSecond(now);
+    requestAnimationFrame(() => this.#frame());
+  }
+
+  // The second mark moves in the loop that draws the waves: staff can see that the picture is alive.
+  #showSecond(now) {
+    const utc = this.box.utc(now);
+    const second = Math.floor((utc ?? 0) / 1000);
+    if (utc === null || second === this.second) return;
+    this.second = second;
+    byId("second").style.setProperty("transform", `rotate(${(second % 60) * 6}deg)`);
+    set(byId("time"), timeText(new Date(utc)));
+  }
+
+  refresh(now) {
+    this.socket.watch(now);
+    const link = this.link(now);
+    const root = document.documentElement.dataset;
+    if (root.link !== link) root.link = link;
+    root.framesDrawn = this.framesDrawn;
+    this.#showLoss(link, now);
+    for (const element of document.querySelectorAll(".demo")) element.hidden = !this.state?.demo;
+    this.view.refresh(now, link, this);
+  }
+
+  #showLoss(link, now) {
+    const banner = byId("loss");
+    const lost = link === "lost" || link === "silent";
+    banner.hidden = !lost;
+    if (!lost) return;
+    const since = link === "lost" ? this.socket.silence(now) : now - this.boxSilentSince;
+    const key = link === "lost" ? "page.connection_lost" : "page.box_silent";
+    set(banner.querySelector(".what"), say(key, { since: "" }).trim());
+    set(banner.querySelector(".since"), elapsed(since));
+    set(banner.querySelector(".help"), say(`${key}.help`));
+  }
+}
+
+function timeText(date) {
+  const two = (value) => String(value).padStart(2, "0");
+  const offset = -date.getTimezoneOffset();
+  const zone = `${offset < 0 ? "-" : "+"}${two(Math.floor(Math.abs(offset) / 60))}${offset % 60 ? `:${two(Math.abs(offset) % 60)}` : ""}`;
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}`;
+}

@@ -1,0 +1,35 @@
+// How this screen draws: kept per screen, never sent to the box.
+
+import { LAYOUTS } from "./layout.js";
+
+const KEY = "vitald.display";
+
+export const CHOICES = {
+  layout: LAYOUTS,
+  speed: ["12.5", "25", "50"],
+  gain: ["5", "10", "20", "auto"],
+};
+
+function defaults() {
+  const narrow = window.matchMedia("(max-width: 700px)").matches;
+  return { layout: narrow ? "6x2" : "3x4", speed: "25", gain: narrow ? "auto" : "10" };
+}
+
+// The stored settings; what is not one of the choices falls back to the default.
+export function load() {
+  const settings = defaults();
+  let held = {};
+  try {
+    held = JSON.parse(localStorage.getItem(KEY)) ?? {};
+  } catch {
+    localStorage.removeItem(KEY);
+  }
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    if (choices.includes(held[name])) settings[name] = held[name];
+  }
+  return settings;
+}
+
+export function save(settings) {
+  localStorage.setItem(KEY, JSON.stringify(settings));
+}
