@@ -15,5 +15,7 @@ def recordings() -> Path:
     if not value:
         pytest.skip("VITALD_DATA is not set: real recordings were not read")
     folder = Path(value)
-    assert (folder / "mitdb" / "RECORDS").is_file() or any((folder / "mitdb").glob("*.hea")), f"VITALD_DATA={value} holds no mitdb"
+    assert (folder / "mitdb" / "RECORDS").is_file() or any((folder / "mitdb").glob("*.hea")), (
+        f"VITALD_DATA={value} holds no mitdb"
+    )
     return folder
