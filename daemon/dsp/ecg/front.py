@@ -115,7 +115,11 @@ class FrontEnd:
         self._next = 0
 
     def push(self, mv: npt.NDArray[np.float32], usable: npt.NDArray[np.bool_]) -> Filtered:
-        """Take input (leads, n), give what has become complete: inner sample k needs input up to k * step + ahead."""
+        """Take input (leads, n), give what has become complete: inner sample k needs input up to k * step + ahead.
+
+        A value that is no number is unusable, whatever is said of it.
+        """
+        usable = usable & np.isfinite(mv)
         x = self._hold(mv, usable)
         if not self._begun:
             # Before the first sample stands its own value, so that the start is no step.

@@ -90,3 +90,13 @@ def test_values_where_a_lead_is_unusable_are_never_looked_at():
     wild[0, 100:150], wild[0, 150:200] = np.nan, np.inf
 
     assert np.array_equal(whole(RATE, quiet, usable).shape, whole(RATE, wild, usable).shape)
+
+
+def test_a_value_that_is_no_number_is_unusable():
+    x = np.zeros((1, 500), dtype=np.float32)
+    x[0, 100:200] = np.nan
+
+    filtered = whole(RATE, x)
+
+    assert np.isfinite(filtered.envelope).all()
+    assert filtered.blind[0, 150]
