@@ -14,7 +14,9 @@ CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="module")  # not longer: its event loop would still be running under the next file's tests
+@pytest.fixture(
+    scope="module"
+)  # not longer: its event loop would still be running under the next file's tests
 def chromium():
     if not Path(CHROMIUM).exists():
         assert os.environ.get("CI") != "true", "chromium is not installed"
