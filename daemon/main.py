@@ -27,7 +27,8 @@ from daemon.dsp.ecg.tables import load_qrs_table
 from daemon.dsp.pipeline import Pipeline
 from daemon.model.findings import Finding
 from daemon.model.signals import Command, Fact, Item, Tick
-from daemon.store.writer import Writer
+from daemon.store.schema import ForeignStore
+from daemon.store.writer import StoreBusy, Writer
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,10 @@ def run_daemon(config: Config) -> int:
         for folder in (config.box.data, config.box.run):
             _usable(folder)
         _hold_alone(config.box.run / "daemon.lock", held)
-        asyncio.run(Daemon(config).run())
+        try:
+            asyncio.run(Daemon(config).run())
+        except (StoreBusy, ForeignStore) as error:
+            raise BadConfig(f"box.data: {error}") from None
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,13 @@ def test_what_a_long_running_process_loads_is_lean():
 def test_every_verb_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
     assert all(verb in readme for verb in VERBS)
+
+
+def test_a_port_that_is_taken_is_one_line_and_not_well(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = tmp_path / "vitald.toml"
+        config.write_text(f'[box]\ndata = "{tmp_path}/data"\nrun = "{tmp_path}/run"\n[web]\nport = {port}\n')
+
+        assert main(["web", "--config", str(config)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
