@@ -25,7 +25,10 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment as stored. `stored_until_ns`: directly after its last sample or gap. `ended_by` "" while it is open."""
+    """A segment as stored. `stored_until_ns`: directly after its last sample or gap. `ended_by` "" while it is open.
+
+    `daemon_until_ns`: when the daemon that recorded it stopped or died, None while it runs.
+    """
 
     key: int
     id: str
@@ -40,6 +43,7 @@ class StoredSegment:
     stored_until_ns: Nanos
     ended_by: str
     chunk_n: int
+    daemon_until_ns: Nanos | None
 
     @property
     def stream(self) -> str:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from daemon.model.signals import Channel, Counts, Nanos
 from daemon.store import codec, envelope
 from daemon.store.answers import Columns, StoredSegment
-from daemon.store.reader import Reader, chosen, span
+from daemon.store.places import span
+from daemon.store.reader import Reader, chosen
 
 Part = tuple[npt.NDArray[np.floating[Any]], Counts, Counts]
 """Times in ns (n,), lowest and highest counts (channels of the stream, n)."""
@@ -46,8 +47,9 @@ def columns(
         by_bins = width_ns >= 2 * bin_ns
         step_ns = max(step_ns, bin_ns if by_bins else 0)
         parts = _bins(reader, segment, t0_ns, t1_ns) if by_bins else _samples(reader, segment, t0_ns, t1_ns)
-        lows, highs = _reduce(segment, index, list(parts), t0_ns, width_ns, count)
-        for row, channel in enumerate(segment.channels[i] for i in index):
+        chosen_channels = tuple(segment.channels[i] for i in index)
+        lows, highs = _physical(chosen_channels, *_extremes(index, parts, t0_ns, width_ns, count))
+        for row, channel in enumerate(chosen_channels):
             name = channel.name
             found.setdefault(name, channel)
             low[name] = np.fmin(low[name], lows[row]) if name in low else lows[row]
@@ -65,7 +67,7 @@ def columns(
 
 def _samples(reader: Reader, segment: StoredSegment, t0_ns: Nanos, t1_ns: Nanos) -> Iterator[Part]:
     """Every sample, as its own lowest and highest."""
-    begin, end = reader.seek(segment, t0_ns), span(segment)[1]
+    begin, end = reader.seek(segment, t0_ns), span(segment.key)[1]
     for fit, n, counts in reader.chunks(segment, begin, end, t1_ns):
         if counts is not None:
             yield fit.t0_ns + np.arange(n) * fit.period_ns, counts, counts
@@ -73,7 +75,7 @@ def _samples(reader: Reader, segment: StoredSegment, t0_ns: Nanos, t1_ns: Nanos)
 
 def _bins(reader: Reader, segment: StoredSegment, t0_ns: Nanos, t1_ns: Nanos) -> Iterator[Part]:
     """Every bin, from envelope rows, and from chunks wherever no row is."""
-    low, beyond = span(segment)
+    low, beyond = span(segment.key)
     chunk_n = segment.chunk_n
     at = low + envelope.row_span(reader.seek(segment, t0_ns) - low, chunk_n)
     for place, bins, row_t0_ns, period_ns, crc32, coding, data in reader.envelope_rows(segment, at):
@@ -99,28 +101,32 @@ def _bins_of_chunks(
             yield bin_t_ns, counts.min(axis=1, keepdims=True), counts.max(axis=1, keepdims=True)
 
 
-def _reduce(
-    segment: StoredSegment,
-    index: list[int],
-    parts: list[Part],
-    t0_ns: Nanos,
-    width_ns: float,
-    count: int,
+def _extremes(
+    index: list[int], parts: Iterator[Part], t0_ns: Nanos, width_ns: float, count: int
+) -> tuple[Counts, Counts]:
+    """Lowest and highest counts per column, int32 (len(index), count); lowest above highest where there is nothing."""
+    low = np.full((len(index), count), envelope.NONE_LOW, np.int32)
+    high = np.full((len(index), count), envelope.NONE_HIGH, np.int32)
+    for t_ns, lows, highs in parts:
+        column = np.floor((t_ns - t0_ns) / width_ns).astype(np.intp)  # never decreases
+        begin, end = np.searchsorted(column, (0, count))
+        if begin == end:
+            continue
+        starts = begin + np.flatnonzero(np.diff(column[begin:end], prepend=-1))
+        into = column[starts]
+        low[:, into] = np.minimum(low[:, into], np.minimum.reduceat(lows[index, :end], starts, axis=1))
+        high[:, into] = np.maximum(high[:, into], np.maximum.reduceat(highs[index, :end], starts, axis=1))
+    return low, high
+
+
+def _physical(
+    channels: Sequence[Channel], low: Counts, high: Counts
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Extremes per column in the channels' units, float32 (len(index), count)."""
-    if not parts:
-        nothing = np.full((len(index), count), np.nan, np.float32)
-        return nothing, nothing.copy()
-    t_ns = np.concatenate([part[0] for part in parts])
-    lows = np.concatenate([part[1][index] for part in parts], axis=1)
-    highs = np.concatenate([part[2][index] for part in parts], axis=1)
-    column = np.floor((t_ns - t0_ns) / width_ns).astype(np.intp)
-    use = (column >= 0) & (column < count) & (lows[0] <= highs[0])
-    order = np.argsort(column[use], kind="stable")
-    chosen_channels = [segment.channels[i] for i in index]
-    gain = np.array([c.gain for c in chosen_channels])[:, None]
-    offset = np.array([c.offset for c in chosen_channels])[:, None]
-    ends = [((counts[:, use][:, order] - offset) * gain).astype(np.float32) for counts in (lows, highs)]
+    """Extremes in the channels' units, float32, NaN where there is nothing."""
+    gain = np.array([c.gain for c in channels])[:, None]
+    offset = np.array([c.offset for c in channels])[:, None]
+    ends = [
+        np.where(low <= high, (counts - offset) * gain, np.nan).astype(np.float32) for counts in (low, high)
+    ]
     # A negative gain turns the lowest count into the highest value.
-    low, high = np.minimum(*ends), np.maximum(*ends)
-    return envelope.reduce_columns(low, high, column[use][order], count)
+    return np.minimum(*ends), np.maximum(*ends)

@@ -12,9 +12,6 @@ import numpy as np
 
 from daemon.model.signals import Counts, Gap, GapCause, Nanos, SampleBlock, Segment
 
-PLACES = 2**40
-"""Sample numbers of a segment: place = segment id * PLACES + sample number (schema/0001.sql)."""
-
 
 def chunk_length(rate_hz: float) -> int:
     """Samples of a whole chunk: about one second of them."""

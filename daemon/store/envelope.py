@@ -7,7 +7,6 @@ missing (the current minute, or a crash came first) the reader takes the chunks.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from daemon.model.signals import Counts, Nanos
 from daemon.store import codec
@@ -58,16 +57,3 @@ def decode(data: bytes, channels: int, bins: int, crc32: int, coding: int) -> tu
 def row_span(first: int, chunk_n: int) -> int:
     """The first sample number of the row that holds sample `first`."""
     return first - first % (chunk_n * BINS)
-
-
-def reduce_columns(
-    low: npt.NDArray[np.float32], high: npt.NDArray[np.float32], column: npt.NDArray[np.intp], columns: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Per column the lowest low and the highest high of (channels, n) values; `column` (n,) never decreases. NaN = none."""
-    out_low = np.full((low.shape[0], columns), np.nan, np.float32)
-    out_high = np.full((low.shape[0], columns), np.nan, np.float32)
-    if column.size:
-        starts = np.flatnonzero(np.r_[True, np.diff(column) > 0])
-        out_low[:, column[starts]] = np.fmin.reduceat(low, starts, axis=1)
-        out_high[:, column[starts]] = np.fmax.reduceat(high, starts, axis=1)
-    return out_low, out_high

@@ -49,7 +49,7 @@ class Intake:
         self._urgent = urgent
         self._seq = 0
         self._cutters: dict[tuple[str, str], Cutter] = {}
-        self._refused: dict[str, Gap] = {}
+        self._refused: dict[str, Waiting] = {}
         self._last_numbers: dict[tuple[str, ...], tuple[int, str]] = {}
         self._last_devices: dict[tuple[str, str], tuple[object, ...]] = {}
         self._last_facts: dict[tuple[str, str], Fact] = {}
@@ -76,7 +76,7 @@ class Intake:
     def settle(self) -> None:
         """There is room again: what was refused goes in as gaps."""
         for gap in self._refused.values():
-            self.backlog.samples(Waiting(self._seq, gap.segment.bed, gap), must=True)
+            self.backlog.samples(gap, must=True)
         self._refused.clear()
 
     def finish(self) -> None:
@@ -91,21 +91,18 @@ class Intake:
         """The segments that are open now."""
         return [cutter.segment for cutter in self._cutters.values()]
 
-    def written(self, batch: Batch, dropped: int) -> None:
+    def written(self, batch: Batch, left_out: int) -> None:
         self.backlog.written(batch)
-        self.rows_lost += dropped
+        self.rows_lost += left_out
 
     def saved_seq(self) -> int:
         """The number of the last offer up to which everything is written."""
         waiting = [c.pending_since for c in self._cutters.values() if c.pending]
+        waiting += [gap.seq for gap in self._refused.values()]
         oldest = self.backlog.oldest()
         if oldest is not None:
             waiting.append(oldest)
         return min(waiting, default=self._seq + 1) - 1
-
-    @staticmethod
-    def commands_in(batch: Batch) -> tuple[str, ...]:
-        return tuple(w.entry.id for w in batch.rows if isinstance(w.entry, Command))
 
     def _item(self, bed: str, item: Item) -> None:
         match item:
@@ -148,8 +145,7 @@ class Intake:
         if cutter is not None:
             self._flush(cutter)
             self.settle()
-            ended = Ended(cutter.segment, segment.began_ns)
-            self.backlog.samples(Waiting(self._seq, segment.bed, ended), must=True)
+            self.backlog.samples(Waiting(self._seq, segment.bed, Ended(cutter.segment)), must=True)
         self._cutters[key] = Cutter(segment)
         self.row(segment.bed, Opened(segment))
         return self._cutters[key]
@@ -164,15 +160,18 @@ class Intake:
         chunk = entry if isinstance(entry, Chunk) else None
         waiting = Waiting(chunk.since if chunk else self._seq, segment.bed, entry)
         refused = self._refused.get(segment.id)
-        before = [Waiting(self._seq, segment.bed, refused)] if refused is not None else []
-        if self.backlog.samples(*before, waiting):
+        if self.backlog.samples(*([refused] if refused else []), waiting):
             self._refused.pop(segment.id, None)
             return
         n = entry.n if isinstance(entry, Chunk) else entry.count
         self.samples_lost += chunk.n if chunk else 0
-        if refused is None:
-            refused = Gap(segment, entry.first, 0, entry.t0_ns, self._now(), GapCause.DISK)
-        self._refused[segment.id] = replace(refused, count=refused.count + n)
+        if refused is not None:
+            assert isinstance(refused.entry, Gap)
+            gap = replace(refused.entry, count=refused.entry.count + n)
+            self._refused[segment.id] = replace(refused, entry=gap)
+        else:
+            gap = Gap(segment, entry.first, n, entry.t0_ns, self._now(), GapCause.DISK)
+            self._refused[segment.id] = replace(waiting, entry=gap)
 
     def _number(self, bed: str, number: Metric | Reading) -> None:
         """At most one row a second of each number, and one more when it goes or comes back."""

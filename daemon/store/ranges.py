@@ -11,7 +11,8 @@ from itertools import groupby, pairwise
 
 from daemon.model.signals import GapCause, Nanos
 from daemon.store.answers import DAMAGED, Missing, StoredSegment
-from daemon.store.reader import Reader, span
+from daemon.store.places import span
+from daemon.store.reader import Reader
 
 Span = tuple[int, int]
 """Sample numbers first .. last, both inclusive."""
@@ -20,6 +21,10 @@ FOREVER_NS: Nanos = 2**62
 
 CLOCK_SLACK = 1.5
 """Between segments: pauses of fewer sample periods are the clocks' own uncertainty."""
+
+
+STOPPING_NS: Nanos = 1_500_000_000
+"""So long after the last sample the daemon may end and the cable still have been in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +58,49 @@ def missing(
 ) -> list[Missing]:
     """All that is not stored of each stream in the span, clipped to it, with its cause: gaps, and time between segments.
 
-    Before a stream's first segment and after its last the cause is "restart" where the daemon had stopped or crashed,
-    else "cable". A stream with no segment in the span is not answered for: nothing says that it should be there.
+    Between segments the cause is "restart" from where the daemon had stopped or died, and "cable" as long as it ran.
+    A stream with no segment in the span is not answered for: nothing says that it should be there.
     """
     out: list[Missing] = []
-    segments = reader.segments(boot, t0_ns, t1_ns, bed=bed, stream=stream)
-    for name, group in groupby(sorted(segments, key=lambda s: s.stream), key=lambda s: s.stream):
-        until_ns, cause = t0_ns, GapCause.CABLE
+    segments = sorted(
+        reader.segments_back(boot, t0_ns, t1_ns, bed=bed, stream=stream), key=lambda s: (s.stream, s.began_ns)
+    )
+    for _, group in groupby(segments, key=lambda s: s.stream):
+        before: StoredSegment | None = None
+        pauses, gaps = list[Missing](), list[Missing]()
         for segment in group:
-            if segment.began_ns - until_ns > CLOCK_SLACK * 1e9 / segment.rate_hz:
-                out.append(Missing(name, until_ns, segment.began_ns, cause))
-            out += reader.gaps_of(segment, t0_ns, t1_ns)
-            until_ns = max(until_ns, segment.stored_until_ns)
-            cause = GapCause.RESTART if segment.ended_by in {"stop", "crash"} else GapCause.CABLE
-        if until_ns < t1_ns:
-            out.append(Missing(name, until_ns, t1_ns, cause))
-    return [replace(m, t0_ns=max(m.t0_ns, t0_ns), t1_ns=min(m.t1_ns, t1_ns)) for m in out]
+            pauses += _pause(segment.stream, before, segment.began_ns, segment.rate_hz)
+            gaps += reader.gaps_of(segment, t0_ns, t1_ns)
+            before = _later(before, segment)
+        if before is None or (before.ended_by and before.stored_until_ns <= t0_ns):
+            continue
+        pauses += _pause(before.stream, before, t1_ns, before.rate_hz)
+        out += sorted(pauses + gaps, key=lambda m: m.t0_ns)
+    clipped = (replace(m, t0_ns=max(m.t0_ns, t0_ns), t1_ns=min(m.t1_ns, t1_ns)) for m in out)
+    return [m for m in clipped if m.t0_ns < m.t1_ns]
+
+
+def _later(before: StoredSegment | None, segment: StoredSegment) -> StoredSegment:
+    """The one of both that reaches further."""
+    return segment if before is None or segment.stored_until_ns >= before.stored_until_ns else before
+
+
+def _pause(stream: str, before: StoredSegment | None, until_ns: Nanos, rate_hz: float) -> list[Missing]:
+    """From the end of a segment (None: for ever) to `until_ns` nothing was numbered: in one or two pieces."""
+    if before is None:
+        return [Missing(stream, -FOREVER_NS, until_ns, GapCause.CABLE)]
+    from_ns = before.stored_until_ns
+    if until_ns - from_ns <= CLOCK_SLACK * 1e9 / rate_hz:
+        return []
+    stopped_ns = before.daemon_until_ns
+    if stopped_ns is None or stopped_ns >= until_ns or before.ended_by == "reconnect":
+        return [Missing(stream, from_ns, until_ns, GapCause.CABLE)]
+    if stopped_ns - from_ns <= STOPPING_NS:
+        return [Missing(stream, from_ns, until_ns, GapCause.RESTART)]
+    return [
+        Missing(stream, from_ns, stopped_ns, GapCause.CABLE),
+        Missing(stream, stopped_ns, until_ns, GapCause.RESTART),
+    ]
 
 
 def damaged(reader: Reader, segment: StoredSegment) -> list[Missing]:
@@ -84,7 +116,7 @@ def damaged(reader: Reader, segment: StoredSegment) -> list[Missing]:
             n,
             received=True,
         )
-        for fit, n, counts in reader.chunks(segment, *span(segment), FOREVER_NS)
+        for fit, n, counts in reader.chunks(segment, *span(segment.key), FOREVER_NS)
         if counts is None
     ]
 
@@ -93,7 +125,7 @@ def unexplained(reader: Reader, segment: StoredSegment) -> list[Span]:
     """Sample numbers in no chunk and no gap, or in two: always empty, unless the store has a fault. Reads all chunks."""
     gaps = [_span(gap) for gap in reader.gaps_of(segment, -FOREVER_NS, FOREVER_NS)]
     chunks = [
-        (fit.first, fit.first + n - 1) for fit, n, _ in reader.chunks(segment, *span(segment), FOREVER_NS)
+        (fit.first, fit.first + n - 1) for fit, n, _ in reader.chunks(segment, *span(segment.key), FOREVER_NS)
     ]
     out: list[Span] = []
     spans = sorted(gaps + chunks)

@@ -15,8 +15,9 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,8 +34,8 @@ from daemon.store.answers import (
     StoredSegment,
     Trace,
 )
-from daemon.store.connection import Threaded, open_reading
-from daemon.store.cutting import PLACES
+from daemon.store.connection import Connection, Threaded, open_reading
+from daemon.store.places import PLACES, span, stored_until
 
 T = TypeVar("T")
 
@@ -43,27 +44,28 @@ MOST_VALUES = 50_000_000
 
 QUESTIONS_AT_ONCE = 4
 
+OVERLAP_NS: Nanos = 1_000_000_000
+"""More than a fit of a device's clock lets times of neighbours cross (a sample period or so)."""
+
+_SEGMENTS_OF_STREAM = """
+    SELECT g.id, uuid, bedsides.bed, d.device, s.name, rate_hz, channels, ?1, connection, g.began_ns, g.ended_ns,
+           g.ended_by, chunk_n, sessions.ended_ns
+    FROM segments g JOIN streams s ON s.id = g.stream JOIN devices d ON d.id = s.device
+    JOIN bedsides ON bedsides.id = g.bed JOIN sessions ON sessions.id = g.session
+    WHERE g.boot = (SELECT id FROM boots WHERE boot = ?1) AND g.stream = ?2 AND g.began_ns < ?3
+    AND coalesce(bedsides.bed = ?4, 1) ORDER BY g.began_ns DESC, g.id DESC"""
+
 
 def ask(path: Path, question: Callable[[Reader], T]) -> T:
     """The answer to a question. Raises sqlite3.Error where there is no store or it cannot be read."""
-    immutable = False
     while True:
+        db = open_reading(path)
         try:
-            db = open_reading(path, immutable=immutable)
-        except sqlite3.OperationalError:
-            # After a clean stop -wal and -shm are gone, and who may not make them cannot open. Then nobody writes, and
-            # the file is complete by itself; with a -wal left behind it would not be.
-            if immutable or not path.exists() or _wal(path).exists():
-                raise
-            immutable = True
+            return _answer(db, question)
+        except Overtaken:
             continue
-        try:
-            answer = _answer(db, question)
         finally:
             db.close()
-        if not (immutable and _wal(path).exists()):
-            return answer
-        immutable = False
 
 
 class History:
@@ -76,30 +78,19 @@ class History:
     async def ask(self, question: Callable[[Reader], T]) -> T:
         """As `ask`; what the question does to the answer runs on the thread too."""
         async with self._places:
-            return await self._ask(question)
-
-    async def _ask(self, question: Callable[[Reader], T]) -> T:
-        immutable = False
-        while True:
-            thread = Threaded(lambda: open_reading(self._path, immutable=immutable))  # noqa: B023 - opened in this round
-            try:
+            while True:
+                thread = Threaded(lambda: open_reading(self._path))
                 await thread.open()
-            except sqlite3.OperationalError:
-                if immutable or not self._path.exists() or _wal(self._path).exists():
-                    raise
-                immutable = True
-                continue
-            try:
-                answer = await thread.run(lambda db: _answer(db, question))
-            finally:
-                await thread.close()
-            if not (immutable and _wal(self._path).exists()):
-                return answer
-            immutable = False
+                try:
+                    return await thread.run(lambda db: _answer(db, question))
+                except Overtaken:
+                    continue
+                finally:
+                    await thread.close()
 
 
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
+class Overtaken(Exception):
+    """The file was read without locks, and a writer has come meanwhile: ask again."""
 
 
 def _answer(db: sqlite3.Connection, question: Callable[[Reader], T]) -> T:
@@ -108,6 +99,8 @@ def _answer(db: sqlite3.Connection, question: Callable[[Reader], T]) -> T:
         return question(Reader(db))
     finally:
         db.execute("ROLLBACK")
+        if isinstance(db, Connection) and db.overtaken:
+            raise Overtaken
 
 
 class Reader:
@@ -128,16 +121,25 @@ class Reader:
         self, boot: str, t0_ns: Nanos, t1_ns: Nanos, *, bed: str | None = None, stream: str | None = None
     ) -> list[StoredSegment]:
         """Segments that touch the span, in order of their beginning."""
-        rows = self._db.execute(
-            "SELECT g.id, uuid, bedsides.bed, d.device, s.name, rate_hz, channels, boots.boot, connection, g.began_ns,"
-            " coalesce(g.ended_by, ''), chunk_n FROM segments g JOIN streams s ON s.id = g.stream"
-            " JOIN devices d ON d.id = s.device JOIN bedsides ON bedsides.id = g.bed JOIN boots ON boots.id = g.boot"
-            " WHERE boots.boot = ? AND g.began_ns < ?"
-            " AND coalesce(bedsides.bed = ?, 1) AND coalesce(d.device || '/' || s.name = ?, 1) ORDER BY g.began_ns, g.id",
-            (boot, t1_ns, bed, stream),
+        found = self.segments_back(boot, t0_ns, t1_ns, bed=bed, stream=stream)
+        touching = [s for s in found if s.stored_until_ns > t0_ns or not s.ended_by]
+        return sorted(touching, key=lambda s: (s.began_ns, s.key))
+
+    def segments_back(
+        self, boot: str, t0_ns: Nanos, t1_ns: Nanos, *, bed: str | None = None, stream: str | None = None
+    ) -> Iterator[StoredSegment]:
+        """Stream by stream, the segments that touch the span and the one before them, the newest first."""
+        streams = (
+            "SELECT s.id FROM streams s JOIN devices d ON d.id = s.device"
+            " WHERE coalesce(d.device || '/' || name = ?, 1)"
         )
-        found = [self._segment(row) for row in rows.fetchall()]
-        return [s for s in found if s.stored_until_ns > t0_ns or not s.ended_by]
+        for key in self._db.execute(streams, (stream,)).fetchall():
+            # One after the other on one line: the first that ended well before the span has none behind it that matters.
+            for row in self._db.execute(_SEGMENTS_OF_STREAM, (boot, *key, t1_ns, bed)):
+                segment = self._segment(row)
+                yield segment
+                if segment.ended_by and segment.stored_until_ns <= t0_ns - OVERLAP_NS:
+                    break
 
     def read(
         self,
@@ -173,10 +175,13 @@ class Reader:
     def gaps_of(self, segment: StoredSegment, t0_ns: Nanos, t1_ns: Nanos) -> list[Missing]:
         """The recorded gaps of one segment that touch the span."""
         sql = "SELECT place, count, t0_ns, cause, received FROM gaps WHERE place >= ? AND place < ? ORDER BY place"
+        low = self.seek(segment, t0_ns, "gaps")
         out = []
-        for place, count, begin_ns, cause, received in self._db.execute(sql, span(segment)):
+        for place, count, begin_ns, cause, received in self._db.execute(sql, (low, span(segment.key)[1])):
+            if begin_ns >= t1_ns:
+                break
             end_ns = begin_ns + round(count * 1e9 / segment.rate_hz)
-            if begin_ns < t1_ns and end_ns > t0_ns:
+            if end_ns > t0_ns:
                 first = place % PLACES
                 out.append(
                     Missing(segment.stream, begin_ns, end_ns, cause, segment.id, first, count, bool(received))
@@ -232,43 +237,35 @@ class Reader:
         """Beats in order of their segments and samples."""
         sql = (
             "SELECT t_ns, due_ns, place, label, rr_ms, late, first, last, rules.rule FROM beats"
-            " JOIN rules ON rules.id = beats.rule WHERE place >= ? AND place < ? AND t_ns >= ? AND t_ns < ? ORDER BY place"
+            " JOIN rules ON rules.id = beats.rule WHERE place >= ? AND place < ? ORDER BY place"
         )
         out = []
         for segment in self.segments(boot, t0_ns, t1_ns, bed=bed, stream=stream):
-            low, high = span(segment)
+            low, high = span(segment.key)
             begin = self.seek(segment, t0_ns) - segment.chunk_n  # a beat may lie in a gap beside its chunk
-            rows = self._db.execute(sql, (max(low, begin), high, t0_ns, t1_ns))
-            for t_ns, due_ns, place, label, rr_ms, late, first, last, rule in rows:
-                out.append(
-                    StoredBeat(
-                        t_ns,
-                        due_ns,
-                        segment.id,
-                        place % PLACES,
-                        label,
-                        rr_ms,
-                        bool(late),
-                        first,
-                        last,
-                        rule,
-                    )
-                )
+            for t_ns, due_ns, place, *said, late, first, last, rule in self._db.execute(
+                sql, (max(low, begin), high)
+            ):
+                if t_ns >= t1_ns + OVERLAP_NS:
+                    break
+                if t0_ns <= t_ns < t1_ns:
+                    at = (t_ns, due_ns, segment.id, place % PLACES)
+                    fields: tuple[Any, ...] = (*at, *said, bool(late), first, last, rule)
+                    out.append(StoredBeat(*fields))
         return out
 
     # --- chunks ------------------------------------------------------------------------------------------
 
-    def seek(self, segment: StoredSegment, t_ns: Nanos) -> int:
-        """The place of the last chunk that begins at or before `t_ns` (of the first chunk where none does)."""
-        low, high = span(segment)
-        probe = "SELECT place, t0_ns FROM chunks WHERE place >= ? AND place < ? ORDER BY place"
-        newest = "SELECT place FROM chunks WHERE place >= ? AND place < ? ORDER BY place DESC"
-        row = self._db.execute(newest + " LIMIT 1", (low, high)).fetchone()
+    def seek(self, segment: StoredSegment, t_ns: Nanos, table: str = "chunks") -> int:
+        """The place of the last chunk (or gap) that begins at or before `t_ns`; of the first where none does."""
+        low, high = span(segment.key)
+        probe = f"SELECT place, t0_ns FROM {table} WHERE place >= ? AND place < ? ORDER BY place"  # noqa: S608 - no input
+        row = self._db.execute(f"{probe} DESC LIMIT 1", (low, high)).fetchone()
         last = row[0] if row else low
         found = low
         while low <= last:  # times grow with places: halve
             middle = (low + last) // 2
-            row = self._db.execute(probe + " LIMIT 1", (middle, high)).fetchone()
+            row = self._db.execute(f"{probe} LIMIT 1", (middle, high)).fetchone()
             if row is not None and row[1] <= t_ns:
                 found, low = row[0], row[0] + 1
             else:
@@ -301,7 +298,7 @@ class Reader:
             "SELECT place, bins, t0_ns, period_ns, crc32, codec, data FROM envelopes"
             " WHERE place >= ? AND place < ? ORDER BY place"
         )
-        yield from self._db.execute(sql, (begin, span(segment)[1]))
+        yield from self._db.execute(sql, (begin, span(segment.key)[1]))
 
     def _trace(
         self, segment: StoredSegment, index: list[int], t0_ns: Nanos, t1_ns: Nanos, most: int
@@ -309,7 +306,7 @@ class Reader:
         fits: list[Fit] = []
         pieces: list[tuple[int, Counts]] = []
         missing = self.gaps_of(segment, t0_ns, t1_ns)
-        for fit, n, decoded in self.chunks(segment, self.seek(segment, t0_ns), span(segment)[1], t1_ns):
+        for fit, n, decoded in self.chunks(segment, self.seek(segment, t0_ns), span(segment.key)[1], t1_ns):
             begin, end = (min(max(math.ceil((t - fit.t0_ns) / fit.period_ns), 0), n) for t in (t0_ns, t1_ns))
             if begin == end:
                 continue
@@ -332,29 +329,16 @@ class Reader:
         missing.sort(key=lambda m: m.t0_ns)
         return Trace(segment, channels, first, counts, present, tuple(fits), tuple(missing))
 
-    def _segment(
-        self, row: tuple[int, str, str, str, str, float, str, str, int, int, str, int]
-    ) -> StoredSegment:
-        key, uuid, bed, device, name, rate_hz, channels, boot, connection, began_ns, ended_by, chunk_n = row
-        return StoredSegment(
-            key,
-            uuid,
-            bed,
-            device,
-            name,
-            rate_hz,
-            _channels(channels),
-            boot,
-            connection,
-            began_ns,
-            self._stored_until(key, rate_hz, began_ns),
-            ended_by,
-            chunk_n,
-        )
+    def _segment(self, row: tuple[Any, ...]) -> StoredSegment:
+        key, *names, channels, boot, connection, began_ns, ended_ns, ended_by, chunk_n, daemon_until_ns = row
+        until_ns = stored_until(self._db, key) if ended_ns is None else ended_ns
+        line = (key, *names, _channels(channels), boot, connection, began_ns)
+        fields: tuple[Any, ...] = (*line, until_ns, ended_by or "", chunk_n, daemon_until_ns)
+        return StoredSegment(*fields)
 
     def extent(self, segment: StoredSegment) -> tuple[int, int] | None:
         """The first and the last sample number in a chunk or gap of the segment; None where there is neither."""
-        low, high = span(segment)
+        low, high = span(segment.key)
         edges = [
             row
             for table, length in (("chunks", "n"), ("gaps", "count"))
@@ -367,19 +351,6 @@ class Reader:
         ]
         return (min(e[0] for e in edges) - low, max(e[1] for e in edges) - low) if edges else None
 
-    def _stored_until(self, key: int, rate_hz: float, began_ns: Nanos) -> Nanos:
-        edges = (key * PLACES, (key + 1) * PLACES)
-        tail = "WHERE place >= ? AND place < ? ORDER BY place DESC LIMIT 1"
-        chunk = self._db.execute(f"SELECT t0_ns, n * period_ns FROM chunks {tail}", edges).fetchone()  # noqa: S608 - no input
-        gap = self._db.execute(f"SELECT t0_ns, count * 1e9 / {rate_hz} FROM gaps {tail}", edges).fetchone()  # noqa: S608 - a float
-        ends: list[int] = [int(row[0]) + round(row[1]) for row in (chunk, gap) if row is not None]
-        return max([began_ns, *ends])
-
-
-def span(segment: StoredSegment) -> tuple[int, int]:
-    """The first place of a segment, and the first beyond it."""
-    return segment.key * PLACES, (segment.key + 1) * PLACES
-
 
 def chosen(segment: StoredSegment, names: Sequence[str] | None) -> list[int]:
     """Indices of the named channels in the segment's stream; all where `names` is None."""
@@ -390,5 +361,6 @@ def _names(names: Sequence[str] | None) -> str | None:
     return None if names is None else json.dumps(list(names))
 
 
+@lru_cache(64)
 def _channels(text: str) -> tuple[Channel, ...]:
     return tuple(Channel(**{**c, "quantity": Quantity(c["quantity"])}) for c in json.loads(text))

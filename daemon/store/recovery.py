@@ -9,7 +9,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from daemon.store.cutting import PLACES
+from daemon.store.places import stored_until
 
 CHECK_ALL_BELOW_BYTES = 64 << 20
 """Files up to this size are checked wholly at start (0.1 s); of larger ones only the ends of every table."""
@@ -62,15 +62,18 @@ def move_aside(path: Path) -> Path:
 
 
 def close_dangling(db: sqlite3.Connection) -> None:
-    """End, where their stored samples end, the segments and sessions that a crash left open."""
+    """End what a crash left open: segments where their samples end, sessions at the last row that was written in them."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for (segment,) in db.execute("SELECT id FROM segments WHERE ended_ns IS NULL").fetchall():
             sql = "UPDATE segments SET ended_ns = ?, ended_by = 'crash' WHERE id = ?"
-            db.execute(sql, (_stored_until(db, segment), segment))
+            db.execute(sql, (stored_until(db, segment), segment))
+        # Numbers and events go on while a cable is out: they tell until when the daemon lived.
         db.execute(
-            "UPDATE sessions SET ended_by = 'crash', ended_ns = coalesce("
-            "(SELECT max(ended_ns) FROM segments WHERE segments.session = sessions.id), began_ns)"
+            "UPDATE sessions SET ended_by = 'crash', ended_ns = max(began_ns,"
+            " coalesce((SELECT max(ended_ns) FROM segments WHERE segments.session = sessions.id), began_ns),"
+            " coalesce((SELECT max(t_ns) FROM metrics WHERE metrics.boot = sessions.boot), began_ns),"
+            " coalesce((SELECT max(t_ns) FROM events WHERE events.boot = sessions.boot), began_ns))"
             " WHERE ended_ns IS NULL"
         )
         db.execute("COMMIT")
@@ -78,17 +81,3 @@ def close_dangling(db: sqlite3.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _stored_until(db: sqlite3.Connection, segment: int) -> int:
-    """The time directly after the last sample or gap of a segment."""
-    last_chunk = "SELECT t0_ns + CAST(n * period_ns AS INTEGER) FROM chunks"
-    last_gap = (
-        "SELECT t0_ns + CAST(gaps.count * 1e9 / rate_hz AS INTEGER) FROM gaps"
-        " JOIN segments ON segments.id = place / 1099511627776 JOIN streams ON streams.id = stream"
-    )
-    ends = [db.execute("SELECT began_ns FROM segments WHERE id = ?", (segment,)).fetchone()]
-    for select in (last_chunk, last_gap):
-        sql = f"{select} WHERE place >= ? AND place < ? ORDER BY place DESC LIMIT 1"
-        ends.append(db.execute(sql, (segment * PLACES, (segment + 1) * PLACES)).fetchone())
-    return max(int(end[0]) for end in ends if end is not None)

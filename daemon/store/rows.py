@@ -6,10 +6,14 @@ error the writer makes a new one, so that what was rolled back is not believed i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 
 from daemon.model.findings import Beat, Evidence, Metric, Quality
 from daemon.model.signals import (
@@ -25,8 +29,9 @@ from daemon.model.signals import (
     Stream,
 )
 from daemon.store import codec
-from daemon.store.cutting import PLACES, Chunk, chunk_length
+from daemon.store.cutting import Chunk, chunk_length
 from daemon.store.envelope import Envelope, row_span
+from daemon.store.places import PLACES, place_of, stored_until
 
 RECEIVED = {GapCause.DISK}
 """Causes of gaps whose samples had come."""
@@ -53,7 +58,6 @@ class Ended:
     """A segment has ended: its device connected anew."""
 
     segment: Segment
-    t_ns: Nanos
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class Rows:
             case DeviceSeen():
                 self._device_seen(entry)
             case ClockOffset():
-                self._db.execute(
+                self._insert(
                     "INSERT INTO clock_offsets (boot, t_ns, utc_offset_ns, state) VALUES (?, ?, ?, ?)",
                     (self._boot, entry.t_ns, entry.utc_offset_ns, "set" if entry.is_set else "unset"),
                 )
@@ -140,10 +144,10 @@ class Rows:
         segment = self._segment(chunk.segment)
         counts = chunk.counts()
         self._envelope(segment, chunk).add(chunk.first, counts)
-        self._db.execute(
+        self._insert(
             "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                segment * PLACES + chunk.first,
+                place_of(segment, chunk.first),
                 chunk.n,
                 chunk.t0_ns,
                 chunk.period_ns,
@@ -169,21 +173,24 @@ class Rows:
         envelope = Envelope(first, chunk_n, channels, t0_ns, chunk.period_ns)
         self._envelopes[segment] = envelope
         # After an error the row is begun anew: what is stored of its minute counts too.
-        span = (segment * PLACES + envelope.first, segment * PLACES + chunk.first)
+        span = (place_of(segment, envelope.first), place_of(segment, chunk.first))
         stored = "SELECT place, n, crc32, codec, data FROM chunks WHERE place >= ? AND place < ?"
         for place, n, crc32, coding, data in self._db.execute(stored, span):
-            envelope.add(place % PLACES, codec.decode(data, channels, n, crc32, coding))
+            with contextlib.suppress(
+                codec.Damaged
+            ):  # gone for every reader; the chunk at hand is not to pay for it
+                envelope.add(place % PLACES, codec.decode(data, channels, n, crc32, coding))
         return envelope
 
     def _store_envelope(self, segment: int, envelope: Envelope) -> None:
         rows = envelope.rows()
-        span = (segment * PLACES + envelope.first, rows.shape[1], envelope.t0_ns, envelope.period_ns)
+        span = (place_of(segment, envelope.first), rows.shape[1], envelope.t0_ns, envelope.period_ns)
         coded = (codec.checksum(rows), codec.CODEC, codec.encode(rows))
-        self._db.execute("INSERT OR REPLACE INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?)", (*span, *coded))
+        self._insert("INSERT OR REPLACE INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?)", (*span, *coded))
 
     def _gap(self, gap: Gap) -> None:
-        place = self._segment(gap.segment) * PLACES + gap.first
-        self._db.execute(
+        place = place_of(self._segment(gap.segment), gap.first)
+        self._insert(
             "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?)",
             (place, gap.count, gap.t0_ns, gap.t_ns, gap.cause, gap.cause in RECEIVED),
         )
@@ -194,16 +201,18 @@ class Rows:
         if envelope is not None:
             self._store_envelope(segment, envelope)
         self._segments.pop(ended.segment.id)
-        self._db.execute(
-            "UPDATE segments SET ended_ns = ?, ended_by = 'reconnect' WHERE id = ?", (ended.t_ns, segment)
-        )
+        self._close_segment(segment, "reconnect")
 
     def _stop(self, t_ns: Nanos) -> None:
         for segment, envelope in self._envelopes.items():
             self._store_envelope(segment, envelope)
-        for table in ("segments", "sessions"):
-            ended = f"UPDATE {table} SET ended_ns = ?, ended_by = 'stop' WHERE ended_ns IS NULL"  # noqa: S608 - two names of ours
-            self._db.execute(ended, (t_ns,))
+        for (segment,) in self._db.execute("SELECT id FROM segments WHERE ended_ns IS NULL").fetchall():
+            self._close_segment(segment, "stop")
+        self._insert("UPDATE sessions SET ended_ns = ?, ended_by = 'stop' WHERE ended_ns IS NULL", (t_ns,))
+
+    def _close_segment(self, segment: int, ended_by: str) -> None:
+        sql = "UPDATE segments SET ended_ns = ?, ended_by = ? WHERE id = ?"
+        self._db.execute(sql, (stored_until(self._db, segment), ended_by, segment))
 
     # --- findings and events -----------------------------------------------------------------------------
 
@@ -212,10 +221,10 @@ class Rows:
         segment = self._segment_of(evidence)
         if segment is None:
             raise LookupError(f"a beat of a segment that never was: {evidence.segment}")
-        self._db.execute(
+        self._insert(
             "INSERT OR REPLACE INTO beats VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                segment * PLACES + beat.sample,
+                place_of(segment, beat.sample),
                 beat.t_ns,
                 beat.due_ns,
                 beat.label,
@@ -243,7 +252,7 @@ class Rows:
         source: tuple[int | None, ...] = (None, None, None, None)
         if evidence is not None:
             source = (self._segment_of(evidence), evidence.first, evidence.last, self._rule(evidence.rule))
-        self._db.execute(
+        self._insert(
             "INSERT INTO metrics (boot, t_ns, series, value, why, quality, segment, first, last, rule)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (self._boot, number.t_ns, series, number.value, why, quality, *source),
@@ -266,10 +275,14 @@ class Rows:
         body: Mapping[str, object],
         place: tuple[int | None, int | None] = (None, None),
     ) -> None:
-        self._db.execute(
+        self._insert(
             "INSERT INTO events (boot, t_ns, bed, kind, segment, first, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (self._boot, t_ns, self._bed(bed) if bed else None, kind, *place, _json(body)),
         )
+
+    def _insert(self, sql: str, values: Sequence[object]) -> None:
+        """Execute with numbers that may be numpy's, as analysis makes them: SQLite knows Python's only."""
+        self._db.execute(sql, [_plain(value) for value in values])
 
     # --- what rows refer to ------------------------------------------------------------------------------
 
@@ -367,4 +380,9 @@ def _body(entry: Quality | Fact | Command | DeviceSeen, *without: str) -> dict[s
 
 
 def _json(body: object) -> str:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> Any:
+    """A numpy scalar as Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value

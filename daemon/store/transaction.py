@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from daemon.model.signals import Gap, GapCause
 from daemon.store.backlog import Batch
 from daemon.store.cutting import Chunk
+from daemon.store.recovery import is_damage
 from daemon.store.rows import Entry, Opened, Rows
 
 log = logging.getLogger(__name__)
@@ -30,22 +31,22 @@ def write_batch(db: sqlite3.Connection, rows: Rows, opened: Sequence[Opened], ba
 
 def write_singly(
     db: sqlite3.Connection, fresh: Callable[[], Rows], opened: Sequence[Opened], batch: Batch
-) -> tuple[Rows, int]:
+) -> tuple[Rows, list[Entry]]:
     """As `write_batch`, but an entry that is no good costs only itself (samples: become a gap).
 
-    Returns the rows to go on with, and how many entries were left out. Raises when the disk fails.
+    Returns the rows to go on with, and what was left out. Raises when the disk or the file fails.
     """
-    rows, dropped = fresh(), 0
+    rows, left_out = fresh(), list[Entry]()
     db.execute("BEGIN IMMEDIATE")
     try:
         for bed, entry in [*(("", o) for o in opened), *((w.bed, w.entry) for w in batch.all)]:
             try:
                 _write_one(db, rows, bed, entry)
-            except (sqlite3.OperationalError, MemoryError):
-                raise
-            except Exception:
+            except Exception as error:
+                if not is_entrys_fault(error):
+                    raise
                 log.exception("store: left out: %s", type(entry).__name__)
-                dropped += 1
+                left_out.append(entry)
                 rows = fresh()
                 if isinstance(entry, Chunk):
                     cause = GapCause.DISK
@@ -57,7 +58,12 @@ def write_singly(
     except BaseException:
         _roll_back(db)
         raise
-    return rows, dropped
+    return rows, left_out
+
+
+def is_entrys_fault(error: Exception) -> bool:
+    """Whether the entry can never be written, so that trying it again is of no use: neither disk, file nor memory failed."""
+    return not isinstance(error, sqlite3.OperationalError | MemoryError) and not is_damage(error)
 
 
 def _write_one(db: sqlite3.Connection, rows: Rows, bed: str, entry: Entry) -> None:

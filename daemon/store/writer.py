@@ -19,16 +19,19 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from daemon.model.findings import Finding
-from daemon.model.signals import Fact, FactState, Item, Nanos
+from daemon.model.signals import Command, Fact, FactState, Item, Nanos
 from daemon.store import recovery, schema
 from daemon.store.backlog import Batch
 from daemon.store.connection import Connection, Threaded, open_writing
 from daemon.store.cutting import Chunk
 from daemon.store.intake import Intake
-from daemon.store.rows import ClockOffset, Opened, Rows
-from daemon.store.transaction import write_batch, write_singly
+from daemon.store.rows import ClockOffset, Entry, Opened, Rows
+from daemon.store.transaction import is_entrys_fault, write_batch, write_singly
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +53,8 @@ class StoreBusy(Exception):
 class Saved:
     """What is on the disk now, for good.
 
-    Everything offered up to number `seq`; of each segment in `samples` (by its id) the numbers below the value given,
-    as samples or gaps; the commands with these ids.
+    Everything offered up to number `seq`, but for what is counted in `rows_lost`; of each segment in `samples` (by its
+    id) the numbers below the value given, as samples or gaps; the commands with these ids.
     """
 
     seq: int
@@ -111,11 +114,12 @@ class Writer:
         """
         try:
             await self._open()
-        except (StoreBusy, schema.ForeignStore):
-            self._unlock()
-            raise
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
+        except BaseException:  # StoreBusy, ForeignStore, a cancellation
+            await self._close()
+            self._unlock()
+            raise
         self._task = asyncio.create_task(self._run(), name="store: writer")
 
     async def stop(self, within_s: float = 5.0) -> None:
@@ -191,37 +195,38 @@ class Writer:
         while (batch := backlog.batch()).all:
             await self._commit(batch)
             self._well()
-            self._intake.settle()
         self._well()
 
     async def _commit(self, batch: Batch) -> None:
         assert self._db is not None
         opened = [Opened(segment) for segment in self._intake.segments()]
-        dropped = await self._db.run(lambda db: self._transaction(db, opened, batch))
-        self._intake.written(batch, dropped)
+        left_out = await self._db.run(lambda db: self._transaction(db, opened, batch))
+        self._intake.written(batch, len(left_out))
+        if batch.samples:
+            self._intake.settle()
         samples: dict[str, int] = {}
         for waiting in batch.samples:
             if isinstance(waiting.entry, Chunk):
                 samples[waiting.entry.segment.id] = waiting.entry.first + waiting.entry.n
-        self._on_saved(Saved(self._intake.saved_seq(), samples, self._intake.commands_in(batch)))
+        commands = [w.entry for w in batch.rows if isinstance(w.entry, Command)]
+        kept = tuple(c.id for c in commands if all(c is not entry for entry in left_out))
+        _tell(self._on_saved, Saved(self._intake.saved_seq(), samples, kept))
 
-    def _transaction(self, db: sqlite3.Connection, opened: Sequence[Opened], batch: Batch) -> int:
-        """On the connection's thread: one transaction; returns how many entries cannot ever be written."""
+    def _transaction(self, db: sqlite3.Connection, opened: Sequence[Opened], batch: Batch) -> list[Entry]:
+        """On the connection's thread: one transaction; returns the entries that cannot ever be written."""
         rows = self._rows or Rows(db, self._boot, self._began_ns)
         self._rows = None  # believed in again only after the commit
         try:
             write_batch(db, rows, opened, batch)
-        except (sqlite3.OperationalError, MemoryError):
-            raise
         except Exception as error:
-            if recovery.is_damage(error):
+            if not is_entrys_fault(error):
                 raise
             log.exception("store: an entry cannot be written; the others of its batch are written singly")
-            rows, dropped = write_singly(db, lambda: Rows(db, self._boot, self._began_ns), opened, batch)
-            self._rows = rows
-            return dropped
+            rows, left_out = write_singly(db, lambda: Rows(db, self._boot, self._began_ns), opened, batch)
+        else:
+            left_out = []
         self._rows = rows
-        return 0
+        return left_out
 
     # --- the file ----------------------------------------------------------------------------------------
 
@@ -268,7 +273,9 @@ class Writer:
         log.error("store: damaged (%s); moved aside to %s, a new one begins", error, aside)
         now_ns = self._now()
         detail = f"{aside}: {error}"
-        self._on_fact(Fact(STORE_DAMAGED, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=detail))
+        _tell(
+            self._on_fact, Fact(STORE_DAMAGED, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=detail)
+        )
 
     def _failed(self, error: BaseException) -> None:
         if self._failed_since_ns is not None:
@@ -276,9 +283,8 @@ class Writer:
         self._failed_since_ns = now_ns = self._now()
         expected = isinstance(error, sqlite3.Error | OSError | schema.ForeignStore)
         log.error("store: cannot write %s: %s", self._path, error, exc_info=None if expected else error)
-        self._on_fact(
-            Fact(STORE, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=f"{self._path}: {error}")
-        )
+        detail = f"{self._path}: {error}"
+        _tell(self._on_fact, Fact(STORE, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=detail))
 
     def _well(self) -> None:
         if self._failed_since_ns is None:
@@ -286,7 +292,15 @@ class Writer:
         now_ns = self._now()
         log.warning("store: writes again after %.1f s", (now_ns - self._failed_since_ns) / 1e9)
         self._failed_since_ns = None
-        self._on_fact(Fact(STORE, FactState.OK, since_ns=now_ns, t_ns=now_ns))
+        _tell(self._on_fact, Fact(STORE, FactState.OK, since_ns=now_ns, t_ns=now_ns))
+
+
+def _tell(listener: Callable[[T], None], news: T) -> None:
+    """Whoever listens: its failure is its own and does not stop the writing."""
+    try:
+        listener(news)
+    except Exception:
+        log.exception("store: a listener failed at %s", type(news).__name__)
 
 
 def _connector(path: Path, *, first: bool) -> Connection:

@@ -45,7 +45,7 @@ CREATE TABLE streams (
     UNIQUE (device, name, rate_hz, channels)
 ) STRICT;
 
--- A recording session of a bed, from its first samples to the stop of the daemon.
+-- A recording session of a bed, from its first samples to the stop of the daemon (a crash: to the last row it wrote).
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY,
     bed INTEGER NOT NULL REFERENCES bedsides,
@@ -56,6 +56,7 @@ CREATE TABLE sessions (
 ) STRICT;
 
 -- chunk_n: samples of a whole chunk; chunks are cut at its multiples.
+-- ended_ns: directly after its last sample or gap; NULL while it is open.
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY,
     uuid TEXT NOT NULL UNIQUE,
@@ -69,7 +70,7 @@ CREATE TABLE segments (
     ended_ns INTEGER,
     ended_by TEXT CHECK (ended_by IN ('reconnect', 'stop', 'crash'))
 ) STRICT;
-CREATE INDEX segments_by_time ON segments (boot, began_ns);
+CREATE INDEX segments_by_stream ON segments (boot, stream, began_ns);
 
 -- n samples of every channel of the stream, coded by codec (daemon/store/codec.py). t0_ns, period_ns and error_ns are the
 -- fit of the device's clock for these samples; arrived_ns is when the last of them was in hand. crc32 is that of the samples.

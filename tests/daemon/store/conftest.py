@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -48,6 +49,28 @@ class Line:
         return [self.block(a, counts[:, a:b]) for a, b in itertools.pairwise(edges)]
 
 
+class Heard(list):
+    """A listener of the writer: all that was said, and a way to wait for more of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = asyncio.Event()
+
+    def __call__(self, news: object) -> None:
+        self.append(news)
+        self._news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+    async def up_to(self, seq: int) -> None:
+        """Until the writer has said that offer `seq` is on the disk."""
+        await self.until(lambda: bool(self) and self[-1].seq >= seq)
+
+
 class Clock:
     def __init__(self) -> None:
         self.now_ns = 0
@@ -59,6 +82,16 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def saved() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def facts() -> Heard:
+    return Heard()
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def test_an_unknown_coding_is_damage():
         codec.decode(codec.encode(counts), 1, 5, codec.checksum(counts), codec=9)
 
 
+@pytest.mark.slow
 @pytest.mark.recordings
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # within wfdb 4.3.1
 def test_a_real_recording_comes_back_and_is_small(recordings: Path):

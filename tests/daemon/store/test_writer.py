@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
 import sqlite3
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,11 +18,10 @@ from daemon.model.signals import (
     LeadState,
     LinkState,
     Reading,
-    SampleBlock,
 )
 from daemon.store import ranges
 from daemon.store.reader import ask
-from daemon.store.writer import STORE, StoreBusy, Writer
+from daemon.store.writer import StoreBusy
 
 BOOT = "boot-1"
 ALWAYS = (BOOT, -(2**62), 2**62)
@@ -36,13 +31,7 @@ def read(path):
     return ask(path, lambda reader: reader.read(*ALWAYS))
 
 
-async def saved_up_to(saved: list, seq: int):
-    """Wait until the writer has said that offer `seq` is on the disk."""
-    async with asyncio.timeout(10):
-        while not saved or saved[-1].seq < seq:
-            await asyncio.sleep(0.002)
-
-
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 2599), max_size=60))
 async def test_any_cut_into_blocks_stores_the_same_samples(running, path, make_line, cuts):
@@ -160,13 +149,12 @@ async def test_a_device_has_a_row_when_its_state_changes_and_not_when_it_counts(
     assert [e.body["state"] for e in events] == ["streaming", "lost"]
 
 
-async def test_saved_means_on_the_disk(running, path, line):
-    saved = []
-    async with running(on_saved=saved.append) as writer:
+async def test_saved_means_on_the_disk(running, path, line, saved):
+    async with running(on_saved=saved) as writer:
         writer.offer("1", line.block(0, line.samples(500)))
         seq = writer.offer("1", Command("act-00001", 5, "1", "nurse", "display"))
         pending = writer.offer("1", line.block(500, line.samples(20)))
-        await saved_up_to(saved, seq)
+        await saved.up_to(seq)
 
         assert saved[-1].seq == seq < pending  # the last 20 samples wait for their chunk
         assert [c for s in saved for c in s.commands] == ["act-00001"]
@@ -177,22 +165,20 @@ async def test_saved_means_on_the_disk(running, path, line):
     assert saved[-1].samples == {line.segment.id: 520}
 
 
-async def test_a_silent_device_does_not_keep_its_last_samples_in_memory(running, line, tick, path):
-    saved = []
-    async with running(on_saved=saved.append) as writer:
+async def test_a_silent_device_does_not_keep_its_last_samples_in_memory(running, line, tick, path, saved):
+    async with running(on_saved=saved) as writer:
         writer.offer("1", line.block(0, line.samples(300)))
         writer.offer("1", tick(700_000_000))
         seq = writer.offer("1", tick(2_200_000_000))
-        await saved_up_to(saved, seq)
+        await saved.up_to(seq)
         (trace,) = read(path)
         assert trace.counts.shape[1] == 300
 
 
-async def test_the_first_second_of_a_recording_is_stored_at_once(running, line, path):
-    saved = []
-    async with running(on_saved=saved.append, commit_every_s=3600.0) as writer:
+async def test_the_first_second_of_a_recording_is_stored_at_once(running, line, path, saved):
+    async with running(on_saved=saved, commit_every_s=3600.0) as writer:
         seq = writer.offer("1", line.block(0, line.samples(500)))
-        await saved_up_to(saved, seq)
+        await saved.up_to(seq)
 
 
 async def test_a_new_connection_ends_the_segment_and_the_time_between_is_missing(
@@ -208,138 +194,6 @@ async def test_a_new_connection_ends_the_segment_and_the_time_between_is_missing
     assert (one.ended_by, one.stored_until_ns, two.ended_by) == ("reconnect", 1_400_000_000, "stop")
     (missing,) = ask(path, lambda r: ranges.missing(r, BOOT, 0, 6_000_000_000, bed="1"))
     assert (missing.t0_ns, missing.t1_ns, missing.cause) == (1_400_000_000, 5_000_000_000, "cable")
-
-
-class FullDisk(Writer):
-    """The real writer; SQLite itself refuses to let the file grow beyond `pages` (its own SQLITE_FULL)."""
-
-    pages = 2**30
-
-    async def _connect(self):
-        await super()._connect()
-        await self.limit(self.pages)
-
-    async def limit(self, pages):
-        self.pages = pages
-        await self._db.run(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
-
-
-async def test_a_full_disk_is_said_counted_and_left_behind(path, clock, line):
-    facts, saved = [], []
-    writer = FullDisk(
-        path, boot=BOOT, now=clock, utc_offset_ns=0, commit_every_s=0.01,
-        on_fact=facts.append, on_saved=saved.append, max_sample_bytes=3 * 500 * 2 * 4,
-    )  # fmt: skip
-    await writer.start()
-    counts = line.random.integers(-(2**31), 2**31, (2, 5000)).astype(
-        np.int32
-    )  # nothing to compress: needs pages
-    await saved_up_to(saved, writer.offer("1", line.block(0, counts[:, :1000])))
-    assert not facts
-
-    await writer.limit(1)  # below what the file has: no page more
-    for first in range(1000, 4000, 500):  # three chunks fit into the queue, three do not
-        seq = writer.offer("1", line.block(first, counts[:, first : first + 500]))
-    async with asyncio.timeout(10):
-        while not facts:
-            await asyncio.sleep(0.002)
-    assert (facts[0].source, facts[0].state) == (STORE, FactState.FAILED)
-    assert "full" in facts[0].detail
-    assert writer.samples_lost == 1500
-    assert saved[-1].seq < seq
-
-    writer.pages = 2**30  # room again; the writer finds out by itself
-    await saved_up_to(saved, seq)
-    await saved_up_to(saved, writer.offer("1", line.block(4000, counts[:, 4000:])))
-    assert facts[-1].state is FactState.OK
-    await writer.stop()
-
-    (trace,) = read(path)
-    (gap,) = trace.missing
-    assert (gap.first, gap.count, gap.cause, gap.received) == (2500, 1500, "disk", True)
-    np.testing.assert_array_equal(trace.counts[:, trace.present], counts[:, trace.present])
-    (segment,) = ask(path, lambda r: r.segments(*ALWAYS))
-    book = ask(path, lambda r: ranges.ledger(r, segment))
-    assert book.stored == ((0, 2499), (4000, 4999))
-    assert (book.received, book.dropped) == (((0, 4999),), ((2500, 3999),))
-    assert ask(path, lambda r: ranges.unexplained(r, segment)) == []
-
-
-async def test_a_write_that_the_kernel_refuses_is_survived(path, clock, line, tmp_path):
-    """The error from below: a file-size limit of the process (SIGXFSZ ignored gives EFBIG), in a process of its own."""
-    script = f"""
-import asyncio, resource, signal, sys
-import numpy as np
-from pathlib import Path
-from daemon.model.signals import *
-from daemon.store.writer import Writer
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-stream = Stream("E", "ecg", 500.0, (Channel("I", Quantity.ECG, "mV", 1.0),))
-segment = Segment("s", "1", stream, "{BOOT}", 1, 0)
-noise = np.random.default_rng(1).integers(-2**31, 2**31, (1, 100_000), dtype=np.int64).astype(np.int32)
-facts, saved = [], []
-async def main(limit):
-    writer = Writer(Path({str(path)!r}), boot="{BOOT}", now=lambda: 0, utc_offset_ns=0, commit_every_s=0.01,
-                    on_fact=facts.append, on_saved=saved.append)
-    await writer.start()
-    soft = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if limit: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, soft[1]))
-    seq = writer.offer("1", SampleBlock(segment, 0, 0, 2e6, noise, 200_000_000_000))
-    while not facts and not (saved and saved[-1].seq >= seq): await asyncio.sleep(0.002)
-    resource.setrlimit(resource.RLIMIT_FSIZE, soft)
-    while saved[-1].seq < seq if saved else True: await asyncio.sleep(0.002)
-    await writer.stop()
-    print([str(f.state) for f in facts], writer.samples_lost)
-asyncio.run(main(sys.argv[1] == "limit"))
-"""
-    assert await python(script, "limit") == "['failed', 'ok'] 0"
-    (trace,) = read(path)
-    assert (trace.counts.shape, trace.present.all()) == ((1, 100_000), True)
-    for suffix in ("", ".lock"):
-        path.with_name(path.name + suffix).unlink()
-    assert await python(script, "none") == "[] 0"  # control: without the limit nothing fails
-
-
-async def python(script, *arguments):
-    import sys
-
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, err.decode()
-    return out.decode().strip()
-
-
-async def test_a_full_queue_refuses_metrics_before_events_and_never_raises(make_writer, path):
-    writer = make_writer(max_rows=10)  # not started: nothing is taken away
-    for second in range(30):
-        metric = Metric(second * 10**9, second * 10**9, "heart_rate", 70.0, "/min", None, "II", 1.0, None)
-        writer.offer("1", Fact("x", FactState.OK, 0, 0), [metric])
-    assert writer.rows_lost == 24  # the clock's offset, the fact and six metrics: eight of ten
-    for i in range(4):
-        writer.offer("1", Command(f"act-0000{i}", i, "1", "nurse", "display"))
-    assert writer.rows_lost == 26
-    await writer.start()
-    await writer.stop()
-    assert [e.kind for e in ask(path, lambda r: r.events(*ALWAYS))] == ["fact", "command", "command"]
-
-
-async def test_an_entry_that_cannot_be_written_costs_itself_only(running, path, line, caplog):
-    counts = line.samples(1500)
-    with caplog.at_level(logging.CRITICAL):
-        async with running() as writer:
-            writer.offer("1", line.block(0, counts[:, :500]))
-            writer.offer("1", Reading("1", "OXY-1", "spo2", 97.0, "%", 2**80))
-            writer.offer("1", SampleBlock(line.segment, 500, 2**70, 2e6, counts[:, 500:1000], 0))
-            writer.offer("1", line.block(1000, counts[:, 1000:]))
-
-    assert writer.rows_lost == 2
-    (trace,) = read(path)
-    assert trace.missing == () or trace.missing[0].cause == "disk"
-    np.testing.assert_array_equal(trace.counts[:, :500], counts[:, :500])
-    np.testing.assert_array_equal(trace.counts[:, 1000:], counts[:, 1000:])
 
 
 async def test_one_process_writes(running, make_writer):
