@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -88,7 +89,7 @@ def _wait_for_samples(box: Box, within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:
-            with sqlite3.connect(f"file:{box.database}?mode=ro", uri=True) as db:
+            with closing(sqlite3.connect(f"file:{box.database}?mode=ro", uri=True)) as db:
                 if db.execute("SELECT count(*) FROM chunks").fetchone()[0]:
                     return
         except sqlite3.OperationalError:

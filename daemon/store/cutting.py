@@ -1,4 +1,5 @@
-"""From blocks of any size to chunks of about a second, cut at multiples of the absolute sample number.
+"""From blocks of any size to chunks of about a second, cut at multiples of the absolute sample number; the first second of
+a segment in quarters, so that a recording is on the disk soon after it begins.
 
 How the stream was cut into blocks leaves no trace in what is stored. What is missing between two blocks becomes a gap
 here, whether acquisition said so or not: every sample number ends up in exactly one chunk or in exactly one gap.
@@ -48,6 +49,7 @@ class Cutter:
         self.segment = segment
         self.next = 0
         self.chunk_n = chunk_length(segment.stream.rate_hz)
+        self.first_n = -(-self.chunk_n // 4)
         self.pending_since = 0
         """What `push` was told when the oldest pending sample came."""
         self._blocks: list[SampleBlock] = []
@@ -70,14 +72,15 @@ class Cutter:
         at = max(self.next - block.first, 0)
         while at < block.n:
             first = block.first + at
-            take = min(self.chunk_n - first % self.chunk_n, block.n - at)
+            whole = self.chunk_n if first >= self.chunk_n else self.first_n
+            take = min(whole - first % whole, self.chunk_n - first % self.chunk_n, block.n - at)
             if not self._pieces:
                 self.pending_since = since
             self._blocks.append(block)
             self._pieces.append(block.counts[:, at : at + take])
             at += take
             self.next = first + take
-            if self.next % self.chunk_n == 0:
+            if self.next % self.chunk_n == 0 or (self.next < self.chunk_n and self.next % self.first_n == 0):
                 out += self.flush()
         return out
 

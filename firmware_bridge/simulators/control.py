@@ -216,7 +216,8 @@ class Control:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connections.add(writer)
             try:
-                await self._converse(reader, writer)
+                if not self._closed.is_set():  # accepted just as we were closing
+                    await self._converse(reader, writer)
             finally:
                 connections.discard(writer)
                 writer.close()

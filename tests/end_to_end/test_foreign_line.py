@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import threading
 import time
@@ -65,9 +66,10 @@ def test_reference_bytes_over_a_foreign_line_are_recognised_and_stored(tmp_path,
     box.start_daemon()
 
     def stored():
-        if not box.database.exists():
+        try:
+            traces = ask(box.database, lambda reader: reader.read(boot_id(), 0, 2**62, channels=["II"]))
+        except sqlite3.OperationalError:  # the daemon has not made it yet
             return False
-        traces = ask(box.database, lambda reader: reader.read(boot_id(), 0, 2**62, channels=["II"]))
         return sum(t.counts.shape[1] for t in traces) > 250
 
     try:

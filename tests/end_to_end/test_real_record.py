@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -54,6 +55,7 @@ def test_ptb_arrives_sample_for_sample_and_its_leads_are_on_the_page(tmp_path, r
     expected = np.clip(np.rint(mv[::2] * 1423), -2048, 2047).astype(np.int64) + 2048
     n = counts.shape[1]
     assert len(lanes) == 13
-    assert sqlite3.connect(box.database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(box.database)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert n >= 19_190
     assert np.array_equal(expected[:n].T, counts)

@@ -267,7 +267,9 @@ async def test_a_flood_faster_than_the_line_stays_bounded_and_is_told(plug, want
     assert waiting < 9000
     covered = sum(b.n for b in w.blocks()) + sum(g.count for g in w.gaps())
     assert covered == w.blocks()[-1].first + w.blocks()[-1].n
-    assert w.acquisition.overflowed() == sum(g.count for g in w.gaps() if g.cause is GapCause.OVERFLOW)
+    # A gap of the line's own that was dropped with the samples is within the ring's gap.
+    overflow = sum(g.count for g in w.gaps() if g.cause is GapCause.OVERFLOW)
+    assert 0 < w.acquisition.overflowed() <= overflow
     assert numbers == sorted(set(numbers))
 
 

@@ -25,7 +25,7 @@ def test_any_cut_into_blocks_gives_the_same_chunks(make_line, cuts):
     whole = push_all(line, line.blocks(counts, []))
 
     assert [(c.first, c.n, c.t0_ns) for c in chunks] == [(c.first, c.n, c.t0_ns) for c in whole]
-    assert [c.first for c in chunks] == [0, 500, 1000, 1500]
+    assert [c.first for c in chunks] == [0, 125, 250, 375, 500, 1000, 1500]
     np.testing.assert_array_equal(np.concatenate([c.counts() for c in chunks], axis=1), counts)
 
 
