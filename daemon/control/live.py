@@ -23,14 +23,13 @@ from daemon.control.messages import (
     WaveState,
     encode_waves,
 )
-from daemon.model.findings import Beat, DisplayBlock, Finding, Metric, Quality, Why
+from daemon.model.findings import Beat, DisplayBlock, Finding, Metric, Quality
 from daemon.model.signals import (
     Command,
     DeviceSeen,
     Fact,
     FactState,
     Item,
-    LinkState,
     Nanos,
     SampleBlock,
     Tick,
@@ -186,19 +185,10 @@ class LiveHub:
                 for subscription in self._subscriptions:
                     subscription.offer_beat(text)
             case Metric():
-                bed.metrics[finding.name] = MetricState(
-                    value=finding.value,
-                    unit=finding.unit,
-                    t_ns=finding.t_ns,
-                    why=finding.why.value if finding.why else None,
-                    lead=finding.lead,
-                    quality=finding.quality,
-                )
+                bed.metrics[finding.name] = MetricState.model_validate(finding, from_attributes=True)
                 self._changed = True
             case Quality():
-                bed.quality[finding.lead] = QualityState(
-                    grade=finding.grade.value, trouble=finding.trouble.value, electrodes=finding.electrodes
-                )
+                bed.quality[finding.lead] = QualityState.model_validate(finding, from_attributes=True)
                 self._changed = True
 
     def _waves(self, bed: _Bed, block: DisplayBlock) -> None:
@@ -220,25 +210,7 @@ class LiveHub:
             subscription.offer_waves(frame)
 
     def _device(self, bed: _Bed, seen: DeviceSeen) -> None:
-        bed.devices[seen.label] = DeviceState(
-            label=seen.label,
-            kind=seen.kind,
-            title=seen.title,
-            device=seen.device,
-            firmware=seen.firmware,
-            port=seen.port,
-            state=seen.state.value,
-            since_ns=seen.since_ns,
-            rate_hz=seen.rate_hz,
-            drift_ppm=seen.drift_ppm,
-            bytes_in=seen.bytes_in,
-            bytes_damaged=seen.bytes_damaged,
-            samples_lost=seen.samples_lost,
-            detail=seen.detail,
-        )
-        if all(d.state != LinkState.STREAMING.value for d in bed.devices.values()) and not bed.metrics:
-            why = Why.NO_DEVICE.value
-            bed.metrics["heart_rate"] = MetricState(value=None, unit="bpm", t_ns=seen.t_ns, why=why)
+        bed.devices[seen.label] = DeviceState.model_validate(seen, from_attributes=True)
         self._changed = True
 
     def _fact(self, fact: Fact) -> None:
@@ -246,13 +218,7 @@ class LiveHub:
         if fact.state is FactState.OK:
             self._facts.pop(key, None)
         else:
-            self._facts[key] = FactSeen(
-                source=fact.source,
-                state=fact.state.value,
-                since_ns=fact.since_ns,
-                detail=fact.detail,
-                bed=fact.bed,
-            )
+            self._facts[key] = FactSeen.model_validate(fact, from_attributes=True)
         self._changed = True
 
     def _tell(self) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from daemon.control.live import WAVES_KEPT, LiveHub
 from daemon.control.messages import Act, DisplayState, decode_waves
 from daemon.control.server import Server
-from daemon.model.findings import DisplayBlock, Metric, Why
-from daemon.model.signals import Command, DeviceSeen, Fact, FactState, LinkState, Segment, Stream, Tick
+from daemon.model.findings import DisplayBlock, Metric
+from daemon.model.signals import Command, Fact, FactState, Segment, Stream, Tick
 
 SEGMENT = Segment("s", "1", Stream("D", "ecg", 500.0, ()), "b", 1, 0)
 DISPLAY = DisplayState(mode="monitor", mains_hz=50, cleaning=False)
@@ -116,14 +116,6 @@ async def test_facts_appear_and_go():
     assert [f.source for f in live.state().facts] == ["store"]
     live.publish("1", Fact("store", FactState.OK, 2, 2), [])
     assert live.state().facts == ()
-
-
-async def test_a_bed_whose_devices_are_all_away_says_no_device():
-    live = hub()
-    seen = DeviceSeen("1", "ecg", "dm_ecg", "DM", "", "", "/dev/x", LinkState.SEARCHING, 0, 0)
-    live.publish("1", seen, [])
-
-    assert live.state().beds[0].metrics["heart_rate"].why == Why.NO_DEVICE
 
 
 async def test_act_is_carried_out_once_and_bad_ones_are_refused(tmp_path):
