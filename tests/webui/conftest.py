@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from daemon.control.messages import (
     BedState,
     DeviceState,
     DisplayState,
+    FactSeen,
     MetricState,
     QualityState,
     State,
@@ -41,6 +43,7 @@ PHONE = {"width": 390, "height": 844}
 FRAME_S = 0.05
 RATE = 500
 PERIOD_S = 0.8  # a beat every 0.8 s: 75 bpm
+LIVE = "d.link === 'live' && d.stalled === 'false' && +d.samplesDrawn > 1000"
 
 # Height in mV of P, Q, R, S and T in each lead; widths and places are the same for all.
 _HEIGHTS = {
@@ -79,6 +82,13 @@ class Feeder:
     def __init__(self, socket: Path, beds: tuple[str, ...] = ("1",)) -> None:
         self.socket = socket
         self.beds = beds
+        self.connection = 0
+        self.seq = 0
+        self._sockets: list[web.WebSocketResponse] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """A quiet patient, a box without troubles, a new connection of the device."""
         self.version = "0.1.0"
         self.demo = True
         self.boot = "boot-1"
@@ -94,11 +104,9 @@ class Feeder:
         self.refuse = ""
         self.leads = LEADS
         self.acts: list[Act] = []
-        self.connection = 1
-        self.sample = 0
-        self.seq = 0
-        self._sockets: list[web.WebSocketResponse] = []
-        self._began = boot_ns()
+        self.facts: tuple[FactSeen, ...] = ()
+        self.copies = 1  # how often each wave frame is sent
+        self.replug()
 
     async def start(self) -> None:
         app = web.Application()
@@ -181,14 +189,13 @@ class Feeder:
             now_ns=boot_ns(),
             utc_ms=time.time_ns() // 1_000_000,
             beds=beds,
+            facts=self.facts,
         )
 
     async def say(self) -> None:
-        """Send the state now."""
         await self._send(self.state().model_dump_json())
 
     def frame(self, n: int, bed: int = 0) -> bytes:
-        """The next `n` samples as a wave frame."""
         stream = Stream("ECG-0042", "ecg", RATE, ())
         segment = Segment("segment", "1", stream, self.boot, self.connection, self._began)
         values = heartbeats(np.arange(self.sample, self.sample + n))
@@ -210,7 +217,9 @@ class Feeder:
                 continue
             if self.flowing:
                 for bed in range(len(self.beds)):
-                    await self._send(self.frame(n, bed))
+                    frame = self.frame(n, bed)
+                    for _ in range(self.copies):
+                        await self._send(frame)
                 for beat in range(int(self.sample / RATE / PERIOD_S), int(due / RATE / PERIOD_S)):
                     t_ns = self._began + round((beat * PERIOD_S + _PLACES[2]) * 1e9)
                     await self._send(BeatSeen(bed=self.beds[0], t_ns=t_ns, label="N").model_dump_json())
@@ -264,12 +273,19 @@ def chromium() -> str:
     return path
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def feeder(tmp_path: Path) -> AsyncIterator[Feeder]:
-    box = Feeder(tmp_path / "control.sock")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Feeder]:
+    box = Feeder(tmp_path_factory.mktemp("box") / "control.sock")
     await box.start()
     yield box
     await box.stop()
+
+
+@pytest.fixture
+def feeder(box: Feeder) -> Feeder:
+    """The box behind `site`, as new."""
+    box.reset()
+    return box
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -280,17 +296,22 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def site(feeder: Feeder) -> AsyncIterator[str]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def served(box: Feeder) -> AsyncIterator[str]:
+    async with serving(config_for(box.socket.parent)) as site:
+        yield site.address
+
+
+@pytest.fixture
+def site(served: str, feeder: Feeder) -> str:  # noqa: ARG001 - a box as new stands behind it
     """Address of the web process in front of the feeder."""
-    async with serving(config_for(feeder.socket.parent)) as served:
-        yield served.address
+    return served
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A tablet. Whatever it complains about fails the test, but for connections that the test breaks on purpose."""
-    context = await browser.new_context(viewport=TABLET)
+@contextlib.asynccontextmanager
+async def screen(browser: Browser, **options: Any) -> AsyncIterator[Page]:
+    """A page. Whatever it complains about fails the test, but for connections that the test breaks on purpose."""
+    context = await browser.new_context(**options)
     page = await context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -302,6 +323,37 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     ] == []
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser, tablet: Page) -> AsyncIterator[Page]:
+    """A tablet that nobody has used yet."""
+    await tablet.goto("about:blank")
+    async with screen(browser, viewport=TABLET) as page:
+        yield page
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(browser: Browser) -> AsyncIterator[Page]:
+    """A phone."""
+    async with screen(browser, viewport=PHONE, device_scale_factor=2, has_touch=True, is_mobile=True) as page:
+        yield page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tablet(browser: Browser) -> AsyncIterator[Page]:
+    async with screen(browser, viewport=TABLET) as page:
+        yield page
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def live(tablet: Page, site: str, feeder: Feeder) -> Page:
+    """A tablet that shows this bed: one page for all tests that leave it as it was."""
+    if tablet.url != site:
+        await tablet.goto(site)
+    await feeder.say()
+    await until(tablet, f"d.connection === '{feeder.connection}' && {LIVE}")
+    return tablet
+
+
 async def until(page: Page, facts: str, timeout_s: float = 10.0) -> None:
     """Wait for a condition on `d`, the facts that the page publishes about itself."""
     await page.wait_for_function(
@@ -309,10 +361,21 @@ async def until(page: Page, facts: str, timeout_s: float = 10.0) -> None:
     )
 
 
+async def shown(page: Page, address: str) -> None:
+    """Open a bed's page and wait until its waves move."""
+    await page.goto(address)
+    await until(page, LIVE)
+
+
 # Tests import nothing from each other: what they need of this file comes as fixtures.
 @pytest.fixture(name="until", scope="session")
 def _until() -> Callable[..., Awaitable[None]]:
     return until
+
+
+@pytest.fixture(name="shown", scope="session")
+def _shown() -> Callable[..., Awaitable[None]]:
+    return shown
 
 
 @pytest.fixture(name="config_for", scope="session")
@@ -323,11 +386,6 @@ def _config_for() -> Callable[..., Config]:
 @pytest.fixture(scope="session")
 def boot_clock() -> Callable[[], int]:
     return boot_ns
-
-
-@pytest.fixture(scope="session")
-def phone() -> dict[str, int]:
-    return PHONE
 
 
 @pytest.fixture(scope="session")

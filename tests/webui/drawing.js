@@ -30,7 +30,7 @@ async (folder) => {
   function bench({ leads, kind = "12x1", width = 1000, height = 600, pxPerMm = 5, speed = 25, gainMm = 10, ratio = 1 }) {
     const canvas = canvasOf(width, height);
     const sweep = new Sweep(canvas);
-    const lanes = layout.arrange(kind, leads, width, height, pxPerMm).map((lane) => ({ ...lane, gain: gainMm, marks: false }));
+    const lanes = layout.arrange(kind, leads, width, height, 40 * ratio).map((lane) => ({ ...lane, gain: gainMm, marks: false }));
     sweep.arrange(lanes, { pxPerMm, speed, ratio, origin: 0 });
     return { canvas, sweep, traces: new Traces(), lanes: sweep.lanes };
   }

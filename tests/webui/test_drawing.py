@@ -5,6 +5,7 @@ Time is passed in, so a minute of sweep takes a second.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 BENCH = (Path(__file__).parent / "drawing.js").read_text(encoding="utf-8").split("\n", 2)[2]
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def bench(browser: Browser, site: str) -> Page:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def bench(browser: Browser, served: str) -> AsyncIterator[Page]:
     """A page with the test bench of drawing.js as `drawing`."""
     import webui
 
     assets = Assets(Path(webui.__file__).parent / "static")
     context = await browser.new_context()
     page = await context.new_page()
-    await page.goto(f"{site}calibrate")
+    await page.goto(f"{served}calibrate")
     folder = assets.url("js/sweep.js").removesuffix("sweep.js")
     await page.evaluate(f"({BENCH.strip()})({folder!r})")
     yield page
@@ -111,7 +112,7 @@ async def test_the_calibration_bar_is_one_millivolt_high(bench: Page) -> None:
           const { sweep, canvas, lanes } = drawing.bench({ leads: ["II"], gainMm, height: 300 });
           sweep.repaint(0, null);
           const image = drawing.pixels(canvas);
-          const x = Math.round(lanes[0].x0 * 0.55);
+          const x = lanes[0].x0 - 6;
           const rows = [];
           for (let y = 0; y < canvas.height; y += 1) if (image.lit(x, y)) rows.push(y);
           return rows.at(-1) - rows[0];

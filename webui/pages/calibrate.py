@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from aiohttp import web
 
-from webui.pages import render
+from webui.pages import CONFIG, render
 
 
 async def page(request: web.Request) -> web.Response:
-    """GET /calibrate."""
-    return render(request, "calibrate.html", facts={"page": "calibrate"})
+    """GET /calibrate?bed=ID: its key Back leads to that bed, or to the first page."""
+    bed = request.query.get("bed", "")
+    known = bed in request.app[CONFIG].beds
+    return render(
+        request,
+        "calibrate.html",
+        back=f"/bed/{quote(bed, safe='')}" if known else "/",
+        facts={"page": "calibrate"},
+    )

@@ -9,7 +9,9 @@ import { PlayoutClock } from "./clock.js";
 import { Stage } from "./stage.js";
 import { Tile, set } from "./tiles.js";
 import { Traces } from "./traces.js";
-import { facts, say } from "./words.js";
+import { caption } from "./caption.js";
+import { facts } from "./words.js";
+import { isCalibrated } from "./millimetres.js";
 import { load, save } from "./settings.js";
 import { readWaves } from "./wire.js";
 
@@ -24,11 +26,15 @@ class BedView {
     this.line = new MessageLine(byId("line"), byId("spoken"));
     this.devices = new Devices(byId("device-chips"), byId("sheet-devices"));
     this.choices = new BoxChoices(byId("box-choices"), byId("box-note"), facts.bed);
-    this.stage = new Stage(byId("waves"), this.traces, this.settings, (lead) => this.enlarged.show(lead));
-    this.enlarged = new Enlarged(byId("enlarged"), this.traces, this.settings, (lead) => {
-      this.stage.invalidate();
-      document.querySelector(`.lane[data-lead="${lead}"]`)?.focus();
+    this.stage = new Stage(byId("waves"), this.traces, this.settings, {
+      onTap: (lead) => this.#enlarge(lead),
+      onGain: () => this.#caption(),
     });
+    this.enlarged = new Enlarged(byId("enlarged"), this.traces, this.settings, {
+      chain: () => this.bed?.waves?.chain ?? [],
+      onClose: (lead) => this.#reduce(lead),
+    });
+    byId("uncalibrated").hidden = isCalibrated();
     this.bed = null;
     this.counts = { jumps: 0, dry: 0 };
     this.secondAt = 0;
@@ -54,6 +60,8 @@ class BedView {
     if (leads.join() !== this.stage.leads.join()) this.stage.showLeads(leads);
     this.stage.markBeatsOn(this.#beatLead(bed, leads));
     this.#caption();
+    if (this.chain !== bed.waves?.chain.join()) this.enlarged.invalidate();
+    this.chain = bed.waves?.chain.join();
   }
 
   beat(beat) {
@@ -101,7 +109,7 @@ class BedView {
     this.choices.refresh(now);
     if (bed && boxNow !== null) {
       this.line.show(messagesOf(page.state, bed, boxNow));
-      this.devices.show(bed.devices, boxNow);
+      this.devices.show(bed.devices, boxNow, link === "live");
     }
     this.#publish(stalled, page);
   }
@@ -117,15 +125,20 @@ class BedView {
     return leads.includes("II") ? "II" : (leads[0] ?? null);
   }
 
+  // What lies under an enlarged lead is out of reach.
+  #enlarge(lead) {
+    byId("waves").inert = true;
+    this.enlarged.show(lead);
+  }
+
+  #reduce(lead) {
+    byId("waves").inert = false;
+    this.stage.invalidate();
+    document.querySelector(`.lane[data-lead="${lead}"]`)?.focus();
+  }
+
   #caption() {
-    const chain = this.bed?.waves?.chain ?? [];
-    const { speed, gain } = this.settings;
-    const parts = [
-      say("wave.speed", { speed }),
-      gain === "auto" ? say("wave.auto") : say("wave.gain", { gain }),
-      ...(chain.length > 0 ? chain : [say("wave.no_filter")]),
-    ];
-    set(byId("caption"), parts.join(" · "));
+    set(byId("caption"), caption(this.settings.speed, this.stage.gains, this.bed?.waves?.chain ?? []));
   }
 
   // Facts for whoever tests this page.

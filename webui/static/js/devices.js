@@ -1,11 +1,11 @@
 // Devices of a bed: one line each on the tile, everything that is known of them on the sheet.
 
-import { elapsed, has, say } from "./words.js";
+import { elapsed, say } from "./words.js";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 const FIELDS = [
-  ["state", (device) => [stateText(device), device.detail].filter(Boolean).join(": ")],
+  ["state", (device) => stateText(device)],
   ["since", (device, now) => elapsed(now - device.since_ns / 1e6)],
   ["kind", (device) => device.title || device.kind],
   ["serial", (device) => device.device],
@@ -16,10 +16,14 @@ const FIELDS = [
   ["bytes", (device) => whole.format(device.bytes_in)],
   ["damaged", (device) => whole.format(device.bytes_damaged)],
   ["lost", (device) => whole.format(device.samples_lost)],
+  ["detail", (device) => device.detail.replaceAll("_", " ")],
 ];
 
+const UNKNOWN = "unknown";
+const WAITING = new Set(["opening", UNKNOWN]);
+
 const stateText = (device) => say(`link.${device.state}`);
-const levelOf = (device) => (device.state === "streaming" ? "good" : device.state === "opening" ? "wait" : "bad");
+const levelOf = (device) => (device.state === "streaming" ? "good" : WAITING.has(device.state) ? "wait" : "bad");
 
 export class Devices {
   constructor(chips, sheet) {
@@ -28,7 +32,9 @@ export class Devices {
     this.drawn = "";
   }
 
-  show(devices, now) {
+  // `heard`: whether the box is heard at all; what it last said of its devices is else no longer known.
+  show(told, now, heard) {
+    const devices = heard ? told : told.map((device) => ({ ...device, state: UNKNOWN }));
     const drawn = JSON.stringify(devices.map((device) => [device.label, device.state]));
     if (drawn !== this.drawn) {
       this.drawn = drawn;
@@ -59,7 +65,7 @@ export class Devices {
 function chip(device) {
   const item = element("li", "");
   item.dataset.level = levelOf(device);
-  item.dataset.state = has(`link.${device.state}`) ? device.state : "unknown";
+  item.dataset.state = device.state;
   item.append(element("b", device.label), element("span", stateText(device)));
   return item;
 }

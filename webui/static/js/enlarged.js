@@ -1,6 +1,8 @@
-// One lead over the whole stage, on millimetre paper, live or frozen, with calipers.
+// One lead over the whole stage, on millimetre paper, live or frozen, with calipers. A frozen picture is drawn from a copy
+// of its samples and stays, whatever happens to the screen or the stream.
 
 import { Calipers } from "./calipers.js";
+import { caption } from "./caption.js";
 import { single } from "./layout.js";
 import { largestThatFits } from "./gain.js";
 import { paper } from "./grid.js";
@@ -13,17 +15,19 @@ const LOOK_BACK_MS = 5000;
 const LEAST_MV = 0.5; // a flat line is not blown up
 
 export class Enlarged {
-  // `onClose(lead)` after it was closed.
-  constructor(element, traces, settings, onClose) {
+  // `chain()`: the display filters now; `onClose(lead)` after it was closed.
+  constructor(element, traces, settings, { chain, onClose }) {
     this.element = element;
     this.traces = traces;
     this.settings = settings;
+    this.chain = chain;
     this.onClose = onClose;
+    this.frozen = null; // { pen, traces, chain } of a frozen picture
     this.canvas = element.querySelector("canvas");
-    this.calipers = new Calipers(element.querySelector(".calipers"), element.querySelector(".readout"));
+    this.calipers = new Calipers(element.querySelector(".calipers"), element.querySelector(".readout"), element, () => this.#beats());
     this.freezeKey = element.querySelector(".freeze");
     this.sweep = new Sweep(this.canvas, (context, x, y, w, h) => context.drawImage(this.paper, x, y, w, h, x, y, w, h));
-    this.freezeKey.addEventListener("click", () => this.#freeze(!this.frozen));
+    this.freezeKey.addEventListener("click", () => this.#freeze(this.frozen === null));
     element.querySelector(".back").addEventListener("click", () => this.close());
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -48,61 +52,69 @@ export class Enlarged {
 
   close() {
     this.element.hidden = true;
+    this.frozen = null;
     this.onClose(this.lead);
   }
 
-  // The next frame draws everything anew; a frozen picture goes on, since its samples may be gone.
+  // The next frame draws everything anew.
   invalidate() {
-    if (this.open) this.#freeze(false);
+    this.dirty = true;
   }
 
   frame({ pen, jumped }) {
-    if (this.wanted) {
-      this.#lay(pen, this.wanted === "frozen");
-      this.sweep.repaint(pen, this.traces);
-      this.frozen = this.wanted === "frozen";
-      this.wanted = null;
-    } else if (!this.frozen) {
-      if (jumped) this.sweep.repaint(pen, this.traces);
-      else this.sweep.draw(pen, this.traces);
-    }
+    const { traces } = this.frozen ?? this;
+    this.pen = this.frozen?.pen ?? pen;
+    if (this.dirty) this.#lay();
+    if (this.dirty || (jumped && !this.frozen)) this.sweep.repaint(this.pen, traces);
+    else if (!this.frozen) this.sweep.draw(this.pen, traces);
+    this.dirty = false;
   }
 
   #freeze(frozen) {
-    this.wanted = frozen ? "frozen" : "live";
-    this.frozen = frozen;
+    this.frozen = frozen ? { pen: this.pen, traces: this.traces.snapshot(this.lead), chain: this.chain() } : null;
     this.freezeKey.setAttribute("aria-pressed", String(frozen));
     set(this.freezeKey, say(frozen ? "key.live" : "key.freeze"));
     this.element.dataset.frozen = String(frozen);
+    this.invalidate();
   }
 
   // The largest standard gain at which the last seconds fit.
-  #gain(pen, halfMm) {
-    const index = this.traces.indexOf(this.lead);
-    const sample = (t) => Math.floor(this.traces.sampleAt(t));
-    const peak = index < 0 ? NaN : this.traces.peak(index, sample(pen - LOOK_BACK_MS), sample(pen));
+  #gain(traces, halfMm) {
+    const index = traces.indexOf(this.lead);
+    const sample = (t) => Math.floor(traces.sampleAt(t));
+    const peak = index < 0 ? NaN : traces.peak(index, sample(this.pen - LOOK_BACK_MS), sample(this.pen));
     return largestThatFits(Math.max(LEAST_MV, peak || 0), halfMm);
   }
 
   // A frozen picture runs from the oldest sample at the left to the newest at the right, without a gap.
-  #lay(pen, frozen) {
-    const { ratio, pxPerMm } = fit(this.canvas);
+  #lay() {
+    const { traces } = this.frozen ?? this;
+    const { ratio, pxPerMm, gutter } = fit(this.canvas);
     const { width, height } = this.canvas;
-    const gain = this.#gain(pen, height / 2 / pxPerMm);
+    const gain = this.#gain(traces, height / 2 / pxPerMm);
     const speed = Number(this.settings.speed);
-    const lanes = single(this.lead, width, height, pxPerMm).map((lane) => ({ ...lane, gain, marks: true }));
+    const lanes = single(this.lead, width, height, gutter).map((lane) => ({ ...lane, gain, marks: true }));
     const pxPerMs = (speed * pxPerMm) / 1000;
-    const origin = frozen ? pen - lanes[0].w / pxPerMs : 0;
+    const origin = this.frozen ? this.pen - lanes[0].w / pxPerMs : 0;
     this.paper = paper(width, height, lanes[0].x0, height / 2, pxPerMm);
-    this.sweep.arrange(lanes, { ratio, pxPerMm, speed, origin }, frozen ? 0 : undefined);
-    set(this.element.querySelector(".scale"), `${say("wave.speed", { speed })} · ${say("wave.gain", { gain: String(gain) })}`);
+    this.sweep.arrange(lanes, { ratio, pxPerMm, speed, origin }, this.frozen ? 0 : undefined);
+    const chain = this.frozen?.chain ?? this.chain();
+    set(this.element.querySelector(".scale"), caption(speed, say("wave.gain", { gain: String(gain) }), chain));
     this.calipers.show({
       width: width / ratio,
       height: height / ratio,
       pxPerMs: pxPerMs / ratio,
       pxPerMv: (gain * pxPerMm) / ratio,
       pxPerMm: pxPerMm / ratio,
-      sampleMs: this.traces.rate > 0 ? 1000 / this.traces.rate : 1,
+      sampleMs: traces.rate > 0 ? 1000 / traces.rate : 1,
     });
+  }
+
+  // Places of the beats in view, CSS px.
+  #beats() {
+    const { traces } = this.frozen ?? this;
+    const { lanes: [lane], scale, pxPerMs } = this.sweep;
+    const oldest = this.pen - (lane.w - lane.gap) / pxPerMs;
+    return traces.marks.filter(({ t }) => t > oldest && t < this.pen).map(({ t }) => this.sweep.x(lane, t) / scale.ratio);
   }
 }

@@ -31,6 +31,11 @@ export class AutoGain {
     return this.groups.get(groupOf(lead))?.gain ?? START;
   }
 
+  // [name of a group, its gain] of all groups that `leads` belong to.
+  groupsOf(leads) {
+    return [...new Set(leads.map(groupOf))].map((group) => [group, this.groups.get(group)?.gain ?? START]);
+  }
+
   // Lanes have another height: what fits them now, at once.
   refit(halfMm) {
     for (const held of this.groups.values()) {

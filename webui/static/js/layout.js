@@ -8,7 +8,6 @@ const GRID_3X4 = [
 ];
 const ORDER = GRID_3X4.flat();
 const RHYTHM = "II";
-const GUTTER_MM = 4.5; // the calibration bar stands here, left of every lane
 
 export const LAYOUTS = ["3x4", "6x2", "12x1"];
 
@@ -23,12 +22,12 @@ export function columnsOf(layout, leads) {
   return { columns: [ordered.slice(0, half), ordered.slice(half)], rhythm: null };
 }
 
-// Lanes { lead, rhythm, column, left, x0, w, y0, h } for a canvas of `width` x `height`: the gutter runs from left to x0,
-// the sweep from x0 over w. Whole pixels, so that neighbouring erasures and lanes meet exactly.
-export function arrange(layout, leads, width, height, pxPerMm) {
+// Lanes { lead, rhythm, column, left, x0, w, y0, h } for a canvas of `width` x `height`: from left to x0 runs the gutter,
+// where name and calibration bar stand and no wave comes; the sweep from x0 over w. Whole pixels, so that neighbouring
+// erasures and lanes meet exactly.
+export function arrange(layout, leads, width, height, gutter) {
   const { columns, rhythm } = columnsOf(layout, leads);
   const rows = Math.max(...columns.map((column) => column.length)) + (rhythm ? 1 : 0);
-  const gutter = Math.round(GUTTER_MM * pxPerMm);
   const edge = (i, count, size) => Math.round((i * size) / count);
   const lane = (lead, left, right, row, column) => {
     const y0 = edge(row, rows, height);
@@ -53,7 +52,6 @@ export function arrange(layout, leads, width, height, pxPerMm) {
 }
 
 // A single lane over a whole canvas.
-export function single(lead, width, height, pxPerMm) {
-  const gutter = Math.round(GUTTER_MM * pxPerMm);
+export function single(lead, width, height, gutter) {
   return [{ lead, rhythm: false, column: 0, left: 0, x0: gutter, w: Math.max(1, width - gutter), y0: 0, h: height }];
 }

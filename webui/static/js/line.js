@@ -1,23 +1,30 @@
 // The message line: what a person should know now and what to do about it, worst first. Each is { key, text, help }.
+// It shows what concerns the whole box and this bed, never another one.
 
 import { elapsed, has, say } from "./words.js";
 
 const SHOWN = 3;
 const SHOWN_NARROW = 1;
+const FEW = 3; // more electrodes than this are not named one by one
 const LINK_TROUBLE = new Set(["searching", "silent", "stalled", "lost", "busy", "denied"]);
 
 // Messages of a bed's state at box time `now` (ms).
 export function messagesOf(state, bed, now) {
-  return [...factMessages(state), ...deviceMessages(bed, now), ...leadMessages(bed)];
+  return [...factMessages(state, bed), ...beatMessages(bed), ...deviceMessages(bed, now), ...leadMessages(bed)];
 }
 
-function factMessages(state) {
+function factMessages(state, bed) {
   return state.facts
-    .filter((fact) => fact.state === "failed")
+    .filter((fact) => fact.state === "failed" && ["", bed.bed].includes(fact.bed))
     .map((fact) => {
       const key = has(`fact.${fact.source}`) ? `fact.${fact.source}` : "fact.other";
       return message(key, { source: fact.source.toUpperCase() });
     });
+}
+
+// A good signal without a beat in it: nothing on this screen matters more.
+function beatMessages(bed) {
+  return bed.metrics.heart_rate?.why === "no_beats" ? [message("line.no_beats", {})] : [];
 }
 
 function deviceMessages(bed, now) {
@@ -33,10 +40,11 @@ function leadMessages(bed) {
   const leads = Object.entries(bed.quality).filter(([lead]) => lead !== "global");
   const off = [...new Set(leads.flatMap(([, quality]) => quality.electrodes))];
   const allOff = leads.length > 0 && leads.every(([, quality]) => quality.grade === "off");
-  if (allOff) return [message("trouble.leads_off", {})];
+  if (allOff) return [message(off.length > FEW || off.length === 0 ? "trouble.leads_off" : "trouble.electrode_off", { electrodes: off.join(" ") })];
   const messages = off.length > 0 ? [message("trouble.electrode_off", { electrodes: off.join(" ") })] : [];
   const noisy = leads.filter(([, quality]) => quality.grade === "poor").map(([lead]) => lead);
-  if (noisy.length > 0) messages.push(message("trouble.noisy", { leads: noisy.join(" ") }));
+  if (noisy.length === leads.length && leads.length > FEW) messages.push(message("trouble.all_noisy", {}));
+  else if (noisy.length > 0) messages.push(message("trouble.noisy", { leads: noisy.join(" ") }));
   return messages;
 }
 

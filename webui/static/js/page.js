@@ -3,7 +3,7 @@
 import { BoxClock } from "./clock.js";
 import { DeadMan, StuckPicture } from "./watchdog.js";
 import { LiveSocket } from "./socket.js";
-import { applyToStyles, isCalibrated } from "./millimetres.js";
+import { applyToStyles } from "./millimetres.js";
 import { elapsed, facts, say } from "./words.js";
 import { set } from "./tiles.js";
 
@@ -24,7 +24,6 @@ export class LivePage {
     this.deadMan = new DeadMan(byId("deadman"));
     this.stuck = new StuckPicture();
     applyToStyles();
-    byId("uncalibrated").hidden = isCalibrated();
     this.socket = new LiveSocket(path, {
       onText: (message, now) => this.#text(message, now),
       onWaves: (buffer, now) => {

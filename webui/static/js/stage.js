@@ -2,16 +2,18 @@
 
 import { arrange, columnsOf } from "./layout.js";
 import { AutoGain } from "./gain.js";
+import { gainText } from "./caption.js";
 import { cssPxPerMm } from "./millimetres.js";
+import { MARK_MM, Sweep } from "./sweep.js";
 import { say } from "./words.js";
-import { Sweep } from "./sweep.js";
 import { set } from "./tiles.js";
 
 const MAX_RATIO = 2;
 const EMPTY_MS = 1000;
 const RECENT_MS = 1000;
 
-// Gives a canvas its backing store for its size on the page; the ratio and pixels per mm of that store.
+// Gives a canvas its backing store for its size on the page; the ratio and, in pixels of that store, a mm and the gutter
+// that the style sheet wants left of each lane.
 export function fit(canvas) {
   const ratio = Math.min(window.devicePixelRatio, MAX_RATIO);
   const box = canvas.parentElement.getBoundingClientRect();
@@ -19,22 +21,18 @@ export function fit(canvas) {
   canvas.height = Math.max(1, Math.round(box.height * ratio));
   canvas.style.setProperty("width", `${canvas.width / ratio}px`);
   canvas.style.setProperty("height", `${canvas.height / ratio}px`);
-  return { ratio, pxPerMm: cssPxPerMm() * ratio };
+  const gutter = Number.parseFloat(getComputedStyle(canvas).getPropertyValue("--gutter"));
+  return { ratio, pxPerMm: cssPxPerMm() * ratio, gutter: Math.round(gutter * ratio) };
 }
 
-// The gain of a lead in mm/mV: the set one, or the automatic one.
-export const gainOf = (settings, auto, lead) => (settings.gain === "auto" ? auto.of(lead) : Number(settings.gain));
-
-// What stands on a lane: the gain where it is automatic (a set one stands above all lanes).
-export const gainText = (settings, gain) => (settings.gain === "auto" ? say("wave.gain_auto", { gain: String(gain) }) : "");
-
 export class Stage {
-  // `onTap(lead)`: a lane was chosen.
-  constructor(element, traces, settings, onTap) {
+  // `onTap(lead)`: a lane was chosen; `onGain()`: the automatic gain has changed.
+  constructor(element, traces, settings, { onTap, onGain }) {
     this.element = element;
     this.traces = traces;
     this.settings = settings;
     this.onTap = onTap;
+    this.onGain = onGain;
     this.auto = new AutoGain();
     this.canvas = element.querySelector("canvas");
     this.overlay = element.querySelector(".lanes");
@@ -83,7 +81,14 @@ export class Stage {
     const to = this.traces.high;
     const from = Math.floor(to - (RECENT_MS * this.traces.rate) / 1000);
     const peaks = this.traces.leads.map((lead, i) => [lead, this.traces.peak(i, from, to)]);
-    if (this.auto.step(peaks, this.halfMm) && this.settings.gain === "auto") this.invalidate();
+    if (!this.auto.step(peaks, this.halfMm) || this.settings.gain !== "auto") return;
+    this.invalidate();
+    this.onGain();
+  }
+
+  // The gains in use, as words.
+  get gains() {
+    return gainText(this.settings.gain, this.auto.groupsOf(this.leads));
   }
 
   // Says in each lane why nothing is drawn there, or what is wrong with it. `quality` by lead; `stalled`: no samples come.
@@ -104,12 +109,13 @@ export class Stage {
     const { settings } = this;
     const scale = { ...fit(this.canvas), speed: Number(settings.speed), origin: 0 };
     const { width, height } = this.canvas;
-    const places = arrange(settings.layout, this.leads, width, height, scale.pxPerMm);
+    const places = arrange(settings.layout, this.leads, width, height, scale.gutter);
+    const rhythm = places.some((lane) => lane.rhythm && lane.lead === this.beatLead);
     this.#refit(places, scale.pxPerMm);
     const lanes = places.map((lane) => ({
       ...lane,
-      gain: gainOf(settings, this.auto, lane.lead),
-      marks: lane.lead === this.beatLead,
+      gain: settings.gain === "auto" ? this.auto.of(lane.lead) : Number(settings.gain),
+      marks: lane.lead === this.beatLead && lane.rhythm === rhythm,
     }));
     this.sweep.arrange(lanes, scale);
     this.element.dataset.columns = this.leads.length > 0 ? columnsOf(settings.layout, this.leads).columns.length : 0;
@@ -117,8 +123,11 @@ export class Stage {
   }
 
   #refit(places, pxPerMm) {
-    const halfMm = places.length > 0 ? places[0].h / 2 / pxPerMm : 0;
-    if (this.halfMm && Math.abs(halfMm - this.halfMm) > 1) this.auto.refit(halfMm);
+    const halfMm = places.length > 0 ? Math.max(1, places[0].h / 2 / pxPerMm - MARK_MM) : 0;
+    if (this.halfMm && Math.abs(halfMm - this.halfMm) > 1) {
+      this.auto.refit(halfMm);
+      this.onGain();
+    }
     this.halfMm = halfMm;
   }
 
@@ -132,9 +141,7 @@ export class Stage {
       const button = this.overlay.children[i];
       const place = { left: lane.left, top: lane.y0, width: lane.x0 + lane.w - lane.left, height: lane.h };
       for (const [side, px] of Object.entries(place)) button.style.setProperty(side, `${px / ratio}px`);
-      button.style.setProperty("--gutter", `${(lane.x0 - lane.left) / ratio}px`);
       button.dataset.gain = lane.gain;
-      set(button.querySelector(".gain"), gainText(this.settings, lane.gain));
     });
   }
 
@@ -144,8 +151,7 @@ export class Stage {
     button.className = "lane";
     button.dataset.lead = lead;
     button.dataset.rhythm = String(rhythm);
-    button.setAttribute("aria-label", say("key.expand", { lead }));
-    for (const [name, text] of [["name", lead], ["gain", ""], ["trouble", ""]]) {
+    for (const [name, text] of [["unseen", say("key.expand")], ["name", lead], ["trouble", ""]]) {
       const part = document.createElement("span");
       part.className = name;
       part.textContent = text;

@@ -4,7 +4,9 @@
 
 const GAP_MM = 7;
 const LINE = 1.5; // CSS px
-const MARK_MM = 1.6;
+export const MARK_MM = 1.6; // size of a beat's mark, at the top of its lane
+const BAR = 6; // CSS px from the sweep to the calibration bar left of it
+const SERIF = 3.5;
 const PLAIN = new Set(["N", "Q"]);
 
 const modulo = (a, b) => ((a % b) + b) % b;
@@ -36,6 +38,7 @@ export class Sweep {
     this.pxPerMs = (scale.speed * scale.pxPerMm) / 1000;
     const gap = Math.round(gapMm * scale.pxPerMm);
     this.line = Math.max(1, LINE * scale.ratio);
+    this.markSize = MARK_MM * scale.pxPerMm;
     this.columns = Math.max(0, ...lanes.map((lane) => lane.column)) + 1;
     this.lanes = lanes.map((lane) => ({
       ...lane,
@@ -57,8 +60,9 @@ export class Sweep {
     return Math.min(this.bottom(lane), Math.max(this.top(lane), lane.y0 + lane.h / 2 - mv * lane.pxPerMv));
   }
 
+  // Where beats are marked, the wave stays below the marks.
   top(lane) {
-    return lane.y0 + this.line;
+    return lane.y0 + this.line + (lane.marks ? this.markSize + 1 : 0);
   }
 
   bottom(lane) {
@@ -165,7 +169,7 @@ export class Sweep {
     const size = 2 * this.line;
     this.context.fillStyle = COLOURS.clipped;
     for (let i = 0; i < clipped.length; i += 2) {
-      const y = clipped[i + 1] === this.top(lane) ? lane.y0 : lane.y0 + lane.h - size;
+      const y = clipped[i + 1] === this.top(lane) ? this.top(lane) - this.line : lane.y0 + lane.h - size;
       const x = Math.min(clipped[i], lane.x0 + lane.w - this.line);
       this.context.fillRect(x, y, this.line, size);
     }
@@ -175,7 +179,7 @@ export class Sweep {
   #mark(lane, pen, traces) {
     const oldest = this.#oldest(lane, pen);
     const { context } = this;
-    const size = MARK_MM * this.scale.pxPerMm;
+    const size = this.markSize;
     for (const { t, label } of traces.marks) {
       if (t <= Math.max(lane.marked, oldest) || t > pen) continue;
       const x = Math.min(lane.x0 + lane.w - size / 2, Math.max(lane.x0 + size / 2, this.x(lane, t)));
@@ -199,8 +203,8 @@ export class Sweep {
     const { context } = this;
     const half = Math.min(lane.pxPerMv, lane.h - 2 * this.line) / 2;
     const mid = lane.y0 + lane.h / 2;
-    const x = lane.left + (lane.x0 - lane.left) * 0.55;
-    const serif = (lane.x0 - lane.left) * 0.22;
+    const x = lane.x0 - BAR * this.scale.ratio;
+    const serif = SERIF * this.scale.ratio;
     context.strokeStyle = COLOURS.calibration;
     context.lineWidth = Math.max(1, this.scale.ratio);
     context.lineCap = "butt";

@@ -42,6 +42,18 @@ export class Traces {
     return began;
   }
 
+  // A copy of one lead that stays as it is.
+  snapshot(lead) {
+    const held = new Traces();
+    const index = this.indexOf(lead);
+    const { connection, rate, low, high, capacity, newest } = this;
+    Object.assign(held, { connection, rate, low, high, capacity, newest, marks: [...this.marks] });
+    held.leads = index < 0 ? [] : [lead];
+    held.rings = held.leads.map(() => this.rings[index].slice());
+    held.scale = held.leads.map(() => this.scale[index]);
+    return held;
+  }
+
   mark(t, label) {
     this.marks.push({ t, label });
     if (this.marks.length > MARKS) this.marks.shift();
