@@ -1,6 +1,6 @@
-"""From blocks of any size to chunks of about a second, cut at multiples of the absolute sample number; the first second of
-a segment in quarters, so that a recording is on the disk soon after it begins.
+"""From blocks of any size to chunks of about a second, cut at multiples of the absolute sample number.
 
+The first second of a segment is cut in quarters, so that a recording is on the disk soon after it begins.
 How the stream was cut into blocks leaves no trace in what is stored. What is missing between two blocks becomes a gap
 here, whether acquisition said so or not: every sample number ends up in exactly one chunk or in exactly one gap.
 """
