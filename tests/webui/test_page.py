@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from daemon.control.messages import FactSeen, QualityState
+from daemon.words import say
 from webui.app import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -21,7 +22,7 @@ async def test_waves_move_and_the_heart_rate_is_shown(live: Page, until) -> None
     await expect(live.locator("#rr-interval .value")).to_have_text("800")
     await expect(live.locator("#caption")).to_have_text("25 mm/s · 10 mm/mV · 0.5–40 Hz · notch 50 Hz")
     await expect(live.locator("#device-chips")).to_contain_text("Sending")
-    await expect(live.locator("#line")).to_have_text("No messages")
+    await expect(live.locator("#line")).to_have_text(say("page.quiet"))
     assert await live.locator(".lane").count() == 13
     drawn = int(await live.evaluate("document.documentElement.dataset.samplesDrawn"))
     await until(live, f"+d.samplesDrawn > {drawn + 6000}")
@@ -43,7 +44,7 @@ async def test_an_absent_number_is_blank_with_its_reason(live: Page, feeder) -> 
     await expect(tile).to_have_attribute("data-state", "blank")
     await expect(tile.locator(".value")).to_have_text("--")
     await expect(tile.locator(".why")).to_have_text("Learning")
-    await expect(live.locator("#line")).to_have_text("No messages")
+    await expect(live.locator("#line")).to_have_text(say("page.quiet"))
 
 
 async def test_a_good_signal_without_beats_is_told_first(live: Page, feeder) -> None:
