@@ -62,6 +62,7 @@ class Why(StrEnum):
     FLAT = "flat"
     LEARNING = "learning"  # too few beats yet
     NO_BEATS = "no_beats"  # signal is good and there is no beat in it
+    NO_WAVE = "no_wave"  # the wave that it is measured from is not there
     ANALYSIS_FAILED = "analysis_failed"
 
 
@@ -122,6 +123,53 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Waves:
+    """P, QRS and T of one beat in one lead (`lead` "global": over all leads). `t_ns` is the beat's; None = not there.
+
+    Marks are times, ns. `p_state` says whether a P is "present", "absent" or "unknown" (noise, start, P within T).
+    """
+
+    t_ns: Nanos
+    due_ns: Nanos
+    lead: str
+    p_on_ns: Nanos | None
+    p_peak_ns: Nanos | None
+    p_off_ns: Nanos | None
+    qrs_on_ns: Nanos | None
+    qrs_off_ns: Nanos | None
+    t_on_ns: Nanos | None
+    t_peak_ns: Nanos | None
+    t_off_ns: Nanos | None
+    p_state: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """A stretch of one rhythm, from `t_ns` to `end_ns` (None: still going on). Labels are WFDB's ("AFIB", "VFL", "VT", "N" ...).
+
+    Said when it begins and again when it ends.
+    """
+
+    t_ns: Nanos
+    due_ns: Nanos
+    end_ns: Nanos | None
+    label: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something worth a person's look. `name` is a word key; `numbers` (name, value, unit) are what the rule went by."""
+
+    t_ns: Nanos
+    due_ns: Nanos
+    name: str
+    numbers: tuple[tuple[str, float, str], ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class DisplayBlock:
     """Filtered samples for the screen: float32 of shape (leads, n) in mV, NaN where there is nothing to draw.
 
@@ -139,4 +187,4 @@ class DisplayBlock:
     chain: tuple[str, ...]
 
 
-Finding = Beat | Metric | Quality | DisplayBlock
+Finding = Beat | Metric | Quality | Waves | Rhythm | Event | DisplayBlock

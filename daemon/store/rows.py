@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from daemon.model.findings import Beat, Evidence, Metric, Quality
+from daemon.model.findings import Beat, Event, Evidence, Metric, Quality, Rhythm
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -82,6 +82,8 @@ Entry = (
     | Beat
     | Metric
     | Quality
+    | Rhythm
+    | Event
 )
 
 
@@ -119,6 +121,10 @@ class Rows:
                 self._event(entry.segment.bed, entry.t_ns, "leads", attached, place)
             case Quality():
                 self._event(bed, entry.t_ns, "quality", _body(entry, "t_ns", "due_ns"))
+            case Rhythm():
+                self._event(bed, entry.t_ns, "rhythm", _body(entry, "t_ns", "due_ns"))
+            case Event():
+                self._event(bed, entry.t_ns, "event", _body(entry, "t_ns", "due_ns"))
             case Fact():
                 self._event(entry.bed, entry.t_ns, "fact", _body(entry, "t_ns", "bed"))
             case Command():
@@ -374,7 +380,7 @@ class Rows:
         return row
 
 
-def _body(entry: Quality | Fact | Command | DeviceSeen, *without: str) -> dict[str, object]:
+def _body(entry: Quality | Rhythm | Event | Fact | Command | DeviceSeen, *without: str) -> dict[str, object]:
     """The fields of an entry, but for those that are columns."""
     return {key: value for key, value in asdict(entry).items() if key not in without}
 

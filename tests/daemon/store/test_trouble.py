@@ -221,5 +221,5 @@ async def test_a_chunk_is_not_lost_for_a_damaged_one_before_it(running, path, li
         writer.offer("1", line.block(500, counts[:, 500:]))
     assert (writer.rows_lost, writer.samples_lost) == (0, 0)
     (trace,) = read(path)
-    assert [(m.cause, m.first, m.count) for m in trace.missing] == [("damaged", 0, 500)]
-    np.testing.assert_array_equal(trace.counts, counts[:, 500:])
+    assert [(m.cause, m.first, m.count) for m in trace.missing] == [("damaged", 0, 125)]
+    np.testing.assert_array_equal(trace.counts, counts[:, 125:])

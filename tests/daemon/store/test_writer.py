@@ -7,7 +7,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.model.findings import Beat, BeatClass, Evidence, Grade, Metric, Quality, Trouble, Why
+from daemon.model.findings import (
+    Beat,
+    BeatClass,
+    Event,
+    Evidence,
+    Grade,
+    Metric,
+    Quality,
+    Rhythm,
+    Trouble,
+    Why,
+)
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -71,8 +82,10 @@ async def test_what_was_said_is_stored_with_its_evidence(running, path, line):
     rate = Metric(1_000_000_000, 1_000_000_000, "heart_rate", 72.0, "/min", None, "II", 0.9, evidence)
     none = Metric(2_000_000_000, 2_000_000_000, "heart_rate", None, "/min", Why.LEADS_OFF, "II", 0.0, None)
     quality = Quality(1, 1, "II", Grade.POOR, Trouble.MAINS, ("LA",), 0.25)
+    rhythm = Rhythm(90, 100, None, "AFIB", evidence)
+    pause = Event(95, 100, "pause", (("gap", 3.1, "s"),), evidence)
     async with running() as writer:
-        writer.offer("1", line.block(0, line.samples(600)), [beat, rate, quality])
+        writer.offer("1", line.block(0, line.samples(600)), [beat, rate, quality, rhythm, pause])
         writer.offer("1", LeadState(line.segment, 500, 2, (("LA", False), ("RA", True))), [none])
         writer.offer("1", Reading("1", "OXY-1", "spo2", 97.0, "%", 3))
         writer.offer("1", Fact("disk", FactState.FAILED, 1, 4, "low"))
@@ -95,7 +108,12 @@ async def test_what_was_said_is_stored_with_its_evidence(running, path, line):
         ("heart_rate", None, "leads_off", "", None),
     ]
     assert ask(path, lambda r: [n.name for n in r.metrics(*ALWAYS, names=["spo2"])]) == ["spo2"]
-    events = ask(path, lambda r: r.events(*ALWAYS))
+    said = ask(path, lambda r: r.events(*ALWAYS, kinds=["rhythm", "event"]))
+    assert [(e.kind, e.t_ns) for e in said] == [("rhythm", 90), ("event", 95)]
+    assert (said[0].body["label"], said[0].body["end_ns"]) == ("AFIB", None)
+    assert said[1].body["numbers"] == [["gap", 3.1, "s"]]
+    assert said[1].body["evidence"]["rule"] == "qrs/1"
+    events = ask(path, lambda r: r.events(*ALWAYS, kinds=["quality", "leads", "fact", "command"]))
     assert [(e.kind, e.bed) for e in events] == [
         ("quality", "1"),
         ("leads", "1"),
