@@ -13,11 +13,13 @@ from pathlib import Path
 
 from daemon.cli import WELL, BadInput
 from daemon.dsp.leads import lead_name
-from daemon.model.findings import Beat, DisplayBlock, Finding, Metric, Quality
+from daemon.model.findings import Beat, DisplayBlock, Event, Finding, Metric, Quality, Rhythm, Waves
 from daemon.model.signals import Gap, GapCause, Item, Quantity, SampleBlock, Segment, Stream
 from firmware_bridge.recordings import BadRecording, Recording, open_recording
 
 SECONDS_A_BLOCK = 60.0
+
+MARKS = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,38 +99,41 @@ def items(recording: Recording, stream: Stream, rows: list[int]) -> Iterator[Ite
 
 def line_of(finding: Finding) -> dict[str, object] | None:
     """A finding as a JSON line; None for what is only for the screen."""
-    said = {
-        "t": _seconds(finding.t_ns) if not isinstance(finding, DisplayBlock) else 0.0,
-        "reported_at": _seconds(finding.due_ns),
-    }
+    if isinstance(finding, DisplayBlock):
+        return None
+    when = {"t": _seconds(finding.t_ns), "reported_at": _seconds(finding.due_ns)}
     match finding:
         case Beat():
-            line: dict[str, object] = {"type": "beat", **said, "class": finding.label.value}
-            if finding.late:
-                line["late"] = True
-            return line
+            late = {"late": True} if finding.late else {}
+            return {"type": "beat", **when, "class": finding.label.value, **late}
         case Metric():
-            line = {
-                "type": "metrics",
-                **said,
-                finding.name: finding.value,
-                "unit": finding.unit,
-                "lead": finding.lead,
-            }
-            if finding.why is not None:
-                line["why"] = finding.why.value
-            return line
+            why = {"why": finding.why.value} if finding.why is not None else {}
+            number = {finding.name: finding.value, "unit": finding.unit, "lead": finding.lead}
+            return {"type": "metrics", **when, **number, **why}
         case Quality():
+            trouble = finding.trouble.value or None
             return {
                 "type": "quality",
-                **said,
+                **when,
                 "lead": finding.lead,
                 "grade": finding.grade.value,
-                "trouble": finding.trouble.value or None,
+                "trouble": trouble,
             }
-        case DisplayBlock():
-            return None
+        case Waves():
+            marks = {name: _seconds(getattr(finding, f"{name}_ns")) for name in MARKS}
+            return {"type": "waves", **when, "lead": finding.lead, **marks, "p_state": finding.p_state}
+        case Rhythm():
+            return {"type": "rhythm", **when, "end": _seconds(finding.end_ns), "rhythm": finding.label}
+        case Event():
+            numbers = {name: [value, unit] for name, value, unit in finding.numbers}
+            return {
+                "type": "event",
+                **when,
+                "event": finding.name,
+                "numbers": numbers,
+                "rule": finding.evidence.rule,
+            }
 
 
-def _seconds(t_ns: int) -> float:
-    return round(t_ns / 1e9, 4)
+def _seconds(t_ns: int | None) -> float | None:
+    return None if t_ns is None else round(t_ns / 1e9, 4)
