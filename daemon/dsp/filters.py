@@ -8,7 +8,7 @@ A stage starts, and starts anew behind a gap, in the steady state of a signal th
 sample: an electrode's offset of 300 mV makes no transient. What remains is a baseline that begins at the first sample
 instead of the true one, and it fades with the low-cut's time constant (3.2 s at 0.05 Hz, 0.3 s at 0.5 Hz).
 
-The designs are closed forms (docs/decisions/0005-filter-design.md); tests compare them with scipy's at every rate.
+The designs are closed forms (docs/decisions/0003-filter-design.md); tests compare them with scipy's at every rate.
 """
 
 from __future__ import annotations
