@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import Row
 from daemon.dsp.display import Chain, DisplaySettings
 from daemon.dsp.ecg.detect import QrsDetector
-from daemon.dsp.ecg.tables import load_qrs_table
+from daemon.dsp.ecg.tables import load_class_table, load_qrs_table
 from daemon.dsp.leads import Montage
 from daemon.dsp.pipeline import Pipeline
 from daemon.dsp.quality import PIECES, Indices, Quality
@@ -25,7 +25,7 @@ LEADS = ("II", "I", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
 def rows() -> Iterable[Row]:
-    table = load_qrs_table()
+    table, classes = load_qrs_table(), load_class_table()
     counts = _counts(RATE_HZ, SECONDS, len(LEADS))
     segment = _segment(RATE_HZ, LEADS)
     blocks = [_block(segment, counts, first, HOP) for first in range(0, counts.shape[1], HOP)]
@@ -47,11 +47,15 @@ def rows() -> Iterable[Row]:
             note=f"delay {1e3 * chain.delay / RATE_HZ:.0f} ms",
         )
     yield Row("dsp: signal quality", _share(lambda: _quality(montage, millivolts)), "% of a core")
-    detector = QrsDetector(RATE_HZ, LEADS, table)
-    yield Row("dsp: QRS detector, 8 leads", _share(lambda: _detector(detector, millivolts)), "% of a core")
+    detector = QrsDetector(RATE_HZ, LEADS, table, classes)
+    yield Row(
+        "dsp: QRS detector and classes, 8 leads",
+        _share(lambda: _detector(detector, millivolts)),
+        "% of a core",
+    )
 
     def bed(settings: DisplaySettings | None) -> None:
-        pipeline = Pipeline(table, settings)
+        pipeline = Pipeline(table, settings, classes)
         for block in blocks:
             pipeline.push(block)
 
@@ -63,7 +67,7 @@ def rows() -> Iterable[Row]:
     half_hour = _segment(360.0, ("II", "V5"))
     whole = _block(half_hour, _counts(360.0, 1800, 2), 0, 650_000)
     begun = time.process_time()
-    Pipeline(table, None).push(whole)
+    Pipeline(table, None, classes).push(whole)
     took_s = time.process_time() - begun
     yield Row(
         "dsp: analysis of 30 minutes, 2 leads, 360 samples/s",

@@ -23,7 +23,9 @@ from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
 from daemon.control.server import Server
 from daemon.dsp.display import DisplaySettings
-from daemon.dsp.ecg.tables import load_qrs_table
+from daemon.dsp.ecg.rhythm.table import load_rhythm_table
+from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
+from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
 from daemon.model.findings import Finding
 from daemon.model.signals import Command, Fact, Item, Tick
@@ -81,7 +83,8 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._boot = boot_id()
-        table = load_qrs_table()
+        table, classes = load_qrs_table(), load_class_table()
+        further = Tables(load_waves_table(), load_rhythm_table())
         self._hub = LiveHub(
             boot=self._boot,
             version=__version__,
@@ -100,7 +103,7 @@ class Daemon:
         self._bedsides = {
             key: Bedside(
                 key,
-                analysis=lambda bed=bed: Pipeline(table, settings_of(bed)),  # type: ignore[misc]
+                analysis=lambda bed=bed: Pipeline(table, settings_of(bed), classes, further),  # type: ignore[misc]
                 live=self._hub.publish,
                 store=self._store,
                 failed=lambda error: log.error("analysis failed and starts anew", exc_info=error),

@@ -6,7 +6,7 @@
 The detector itself measures the candidates, so that a fit sees what a bed sees. Round 1 lets the reference say which of them
 are beats; in the later rounds the detector follows its own last fit, and learns from the states its errors bring it into.
 Each record goes in as lead 1, as lead 2 and as both, clean and with recorded noise added; cut in short pieces, because a start
-is rare in half an hour; and with pauses in which it goes on at a tenth of its size or less, as atria do; and as mixtures of its two leads, for shapes
+is rare in half an hour; faster and slower than hearts of that database beat; and with pauses in which it goes on at a tenth of its size or less, as atria do; and as mixtures of its two leads, for shapes
 that two electrodes do not give. Needs scikit-learn and wfdb (the extra `train`).
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -57,6 +58,8 @@ NEAR_S = 0.140
 PIECE_S, PIECES = 12.0, 12
 NOISES = (("em", 0.0), ("em", 6.0), ("ma", 3.0), ("em", 12.0))
 MIXES = (35.0, 65.0, 115.0, 145.0)  # degrees between lead 1 and lead 2 in units of their own beats
+FAST_RR_S, SLOW_RR_S = (0.26, 0.45), (1.4, 2.8)
+PACED_S = 600.0  # of a record, at its own rate
 TABLE = Path(__file__).resolve().parents[1] / "daemon/dsp/ecg/tables/qrs.npz"
 
 
@@ -70,6 +73,7 @@ class Run:
     pieces: bool = False
     pauses: bool = False
     mixed: tuple[float, ...] = ()
+    paced: tuple[float, float] = (0.0, 0.0)  # RR from .. to, s
 
 
 def runs_of(record: str) -> list[Run]:
@@ -83,7 +87,8 @@ def runs_of(record: str) -> list[Run]:
         for k, leads in enumerate(((0,), (1,), (0, 1), (0, 1)))
     ]
     mixed = [Run(record, (0, 1), mixed=degrees) for degrees in (*((d,) for d in MIXES), (MIXES[0], MIXES[2]))]
-    return plain + pieces + pauses + noisy + mixed
+    paced = [Run(record, leads, paced=rr) for leads in ((0,), (0, 1)) for rr in (FAST_RR_S, SLOW_RR_S)]
+    return plain + pieces + pauses + noisy + mixed + paced
 
 
 class Student(QrsDetector):
@@ -194,16 +199,52 @@ def add_pauses(x: np.ndarray, beats: np.ndarray, rate: float, rng) -> tuple[np.n
     return out, beats[keep]
 
 
+def pace(
+    x: np.ndarray, beats: np.ndarray, rate: float, rr_s: tuple[float, float], rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same beats at other intervals, drawn anew every 20 beats; what lies round a beat keeps its length, the rest is stretched."""
+    fast = rr_s[1] < 1.0
+    before, after = (
+        (round(0.06 * rate), round(0.10 * rate)) if fast else (round(0.18 * rate), round(0.30 * rate))
+    )
+    pieces, marks, length = [], [], 0
+    wanted = rr_s[0]
+    for k, (beat, following) in enumerate(itertools.pairwise(beats[beats < PACED_S * rate])):
+        if k % 20 == 0:
+            wanted = rng.uniform(*rr_s)
+        if beat < before or following - beat <= before + after:
+            continue
+        kept = x[:, beat - before : beat + after]
+        rest = x[:, beat + after : following - before]
+        n = max(round(wanted * rng.uniform(0.97, 1.03) * rate) - kept.shape[1], 2)
+        at = np.linspace(0, rest.shape[1] - 1, n)
+        stretched = np.stack([np.interp(at, np.arange(rest.shape[1]), lead) for lead in rest])
+        marks.append(length + before)
+        pieces += [kept, stretched.astype(np.float32)]
+        length += kept.shape[1] + n
+    return (np.concatenate(pieces, axis=1), np.array(marks)) if pieces else (x, beats)
+
+
 def watch(task: tuple[Path, Run, QrsTable | None]) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of the candidates of one run."""
     data, run, table = task
     x, rate, beats = read(data, run.record)
-    seed = [SEED, RECORDS.index(run.record), *run.leads, int(run.pieces), int(run.pauses), len(run.mixed)]
+    seed = [
+        SEED,
+        RECORDS.index(run.record),
+        *run.leads,
+        int(run.pieces),
+        int(run.pauses),
+        len(run.mixed),
+        round(10 * run.paced[1]),
+    ]
     rng = np.random.default_rng(seed)
     if run.noise:
         x = add_noise(data, x, beats, rate, *run.noise, rng)
     if run.pauses:
         x, beats = add_pauses(x, beats, rate, rng)
+    if run.paced[1]:
+        x, beats = pace(x, beats, rate, run.paced, rng)
     x = x[list(run.leads)]
     if run.mixed:
         x = mix(x, beats, run.mixed)

@@ -32,7 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from daemon.dsp.ecg.tables import load_qrs_table
+    from daemon.dsp.ecg.rhythm.table import load_rhythm_table
+    from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
+    from daemon.dsp.interpret import Tables
     from daemon.dsp.pipeline import Pipeline
 
     try:
@@ -40,13 +42,19 @@ def run(options: argparse.Namespace) -> int:
     except BadRecording as error:
         raise BadInput(str(error)) from None
     stream, rows = chosen(recording, options.lead)
-    pipeline = Pipeline(load_qrs_table(), None)
+    further = Tables(load_waves_table(), load_rhythm_table())
+    pipeline = Pipeline(load_qrs_table(), None, load_class_table(), further)
     for item in items(recording, stream, rows):
-        for finding in pipeline.push(item):
-            line = line_of(finding)
-            if line is not None:
-                print(json.dumps(line))
+        _print(pipeline.push(item))
+    _print(pipeline.finish())
     return WELL
+
+
+def _print(findings: list[Finding]) -> None:
+    for finding in findings:
+        line = line_of(finding)
+        if line is not None:
+            print(json.dumps(line))
 
 
 def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:
@@ -123,7 +131,9 @@ def line_of(finding: Finding) -> dict[str, object] | None:
             marks = {name: _seconds(getattr(finding, f"{name}_ns")) for name in MARKS}
             return {"type": "waves", **when, "lead": finding.lead, **marks, "p_state": finding.p_state}
         case Rhythm():
-            return {"type": "rhythm", **when, "end": _seconds(finding.end_ns), "rhythm": finding.label}
+            # While it goes on it has lasted until now; another line says its end when it is over.
+            end = finding.due_ns if finding.end_ns is None else finding.end_ns
+            return {"type": "rhythm", **when, "end": _seconds(end), "rhythm": finding.label}
         case Event():
             numbers = {name: [value, unit] for name, value, unit in finding.numbers}
             return {

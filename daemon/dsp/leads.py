@@ -130,6 +130,19 @@ class Montage:
         return np.stack([measured[used].all(axis=0) for used in self.sources])
 
 
+DETECTOR_LEADS = 8
+
+
+def detector_leads(montage: Montage) -> npt.NDArray[np.intp]:
+    """Measured leads for the detector, at most eight, II first; limb leads that I and II imply are left out."""
+    names = montage.measured
+    implied = set(LIMB[2:]) if {"I", "II"} <= set(names) else set()
+    chosen = sorted(
+        (k for k in range(len(names)) if names[k] not in implied), key=lambda k: (names[k] != "II", k)
+    )
+    return np.array(chosen[:DETECTOR_LEADS])
+
+
 def _measured(place: dict[str, int]) -> tuple[tuple[str, ...], Floats]:
     """Names and mixing rows of the measured leads, standard ones first."""
     lines: dict[str, Floats] = {}

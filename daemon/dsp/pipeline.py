@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.detect import QrsTable
+from daemon.dsp.ecg.trees import ClassTable
+from daemon.dsp.interpret import Tables
 from daemon.dsp.leads import Montage
 from daemon.dsp.rate import NO_SIGNAL_NS
 from daemon.dsp.segment import EcgSegment
@@ -17,10 +19,18 @@ from daemon.model.signals import Command, Item, LeadState, Nanos, SampleBlock, S
 
 
 class Pipeline:
-    """The analysis of one bed. `display` None = no waves are made (an analysis of recordings)."""
+    """The analysis of one bed. `display` None = no waves are made (an analysis of recordings); without `classes` beats have none."""
 
-    def __init__(self, table: QrsTable, display: DisplaySettings | None) -> None:
+    def __init__(
+        self,
+        table: QrsTable,
+        display: DisplaySettings | None,
+        classes: ClassTable | None = None,
+        further: Tables | None = None,
+    ) -> None:
         self._table = table
+        self._classes = classes
+        self._further = further
         self.display = display
         self._current: EcgSegment | None = None
         self._silent = False
@@ -44,6 +54,10 @@ class Pipeline:
             self._set_display(dict(item.values))
         return []
 
+    def finish(self) -> list[Finding]:
+        """The recording is over: what was still open, as far as it is known."""
+        return [] if self._current is None else self._current.finish()
+
     def _following(self, segment: Segment) -> EcgSegment | None:
         """The analysis of this segment, begun if it is the one to follow; None if it is not."""
         current = self._current
@@ -56,7 +70,7 @@ class Pipeline:
             followed = Montage.of(current.segment.stream)
             if followed is not None and len(montage.measured) <= len(followed.measured):
                 return None
-        self._current = EcgSegment(segment, montage, self._table, self.display)
+        self._current = EcgSegment(segment, montage, self._table, self.display, self._classes, self._further)
         self._silent = False
         return self._current
 

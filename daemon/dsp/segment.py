@@ -8,29 +8,34 @@ many hops, the same bit for bit. On the screen a clipped wave stays, a lead that
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from daemon.dsp.display import Display, DisplaySettings
+from daemon.dsp.ecg.delineate import BeatWaves
 from daemon.dsp.ecg.detect import DetectedBeat, QrsDetector, QrsTable
+from daemon.dsp.ecg.rhythm.said import Said
+from daemon.dsp.ecg.trees import ClassTable
 from daemon.dsp.filters import Bridge, Floats, Mask
-from daemon.dsp.leads import LIMB, Electrodes, Montage
+from daemon.dsp.interpret import Interpretation, Tables
+from daemon.dsp.leads import Electrodes, Montage, detector_leads
 from daemon.dsp.quality import PIECES, Indices, LeadQuality, Quality
 from daemon.dsp.rate import HeartRate, Rate
 from daemon.model import findings as said
-from daemon.model.findings import LIVE_STEP_NS, BeatClass, Evidence, Finding, Grade, Metric, Trouble, Why
+from daemon.model.findings import LIVE_STEP_NS, Evidence, Finding, Grade, Metric, Trouble, Why
 from daemon.model.signals import Counts, Nanos, SampleBlock, Segment
 
-QRS_RULE, RATE_RULE = "qrs/1", "rate/1"
+QRS_RULE, CLASS_RULE, RATE_RULE = "qrs/1", "qrs/1 class/1", "rate/1"
 SLOWEST_SAMPLING_HZ = 125.0
 """Below it no beat is looked for; waves and quality are there."""
 
 _BRIDGED_S = 0.2
 _STRETCH_S = 2.0
-_DETECTOR_LEADS = 8
+Found = DetectedBeat | BeatWaves | Said
+
 _SECOND_NS: Nanos = 1_000_000_000
 
 
@@ -42,7 +47,7 @@ class Fit:
     t0_ns: Nanos
     period_ns: float
 
-    def time_of(self, sample: int) -> Nanos:
+    def time_of(self, sample: float) -> Nanos:
         return self.t0_ns + round((sample - self.first) * self.period_ns)
 
     def followed_by(self, block: SampleBlock) -> Fit:
@@ -64,7 +69,13 @@ class EcgSegment:
     """The analysis of one segment. `push` takes its blocks in order; samples already seen are ignored."""
 
     def __init__(
-        self, segment: Segment, montage: Montage, table: QrsTable, display: DisplaySettings | None
+        self,
+        segment: Segment,
+        montage: Montage,
+        table: QrsTable,
+        display: DisplaySettings | None,
+        classes: ClassTable | None = None,
+        further: Tables | None = None,
     ) -> None:
         rate_hz = segment.stream.rate_hz
         self.segment = segment
@@ -78,9 +89,15 @@ class EcgSegment:
         self._bridge = Bridge(len(montage.measured), round(_BRIDGED_S * rate_hz))
         self._display: Display | None = None
         self.use(display)
-        self._detected = _detector_leads(montage)
+        self._detected = detector_leads(montage)
         names = tuple(montage.measured[k] for k in self._detected)
-        self._detector = QrsDetector(rate_hz, names, table) if rate_hz >= SLOWEST_SAMPLING_HZ else None
+        self._detector = (
+            QrsDetector(rate_hz, names, table, classes) if rate_hz >= SLOWEST_SAMPLING_HZ else None
+        )
+        self._interpretation: Interpretation | None = None
+        if further is not None and self._detector is not None:
+            self._interpretation = Interpretation(segment.id, rate_hz, montage.all, names, further)
+        self._beat_rule = QRS_RULE if classes is None else CLASS_RULE
         self._unfed = 0  # missing samples that the detector has not been told of
         self._rate = HeartRate(rate_hz)
         self._fit = Fit(0, segment.began_ns, 1e9 / rate_hz)
@@ -138,6 +155,17 @@ class EcgSegment:
         self._next = first + counts.shape[1]
         self._last_counts = counts[:, -1:].copy()
         return findings + self._stretches()
+
+    def finish(self) -> list[Finding]:
+        """The segment is over, and nothing comes behind it."""
+        if self._interpretation is None:
+            return []
+        last = self._hop_first - 1
+        return [
+            finding
+            for one in self._interpretation.finish()
+            for finding in self._interpretation.findings(one, self._due(last), self._fit.time_of)
+        ]
 
     def _append(self, counts: Counts, *, present: bool) -> None:
         if counts.shape[1]:
@@ -211,14 +239,14 @@ class EcgSegment:
             if (first + stop) % group == 0:
                 judged[stop // hop - 1] = self._judge(first + stop - 1)
             at = stop
-        beats = self._detect(first, millivolts, usable, present)
+        found = self._detect(first, millivolts, usable, present)
         alive: Mask = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2))
         visible = standing & self._montage.spread(good & ~railed) if self._display else standing
         findings: list[Finding] = []
         for k in range(n // hop):
             last = first + (k + 1) * hop - 1
             self._rate.signal(last + 1 - hop, last + 1, None if alive[k] else reasons[k])
-            findings += self._said(last, judged.get(k), beats.get(last // hop, ()))
+            findings += self._said(last, judged.get(k), found.get(last // hop, ()))
             if self._display:
                 part = slice(k * hop, (k + 1) * hop)
                 findings += self._drawn(
@@ -245,15 +273,17 @@ class EcgSegment:
         changed = self._quality.step(severity, self._indices.flat, self._indices.railed, off)
         return _Judged(changed, self._quality.leads["global"])
 
-    def _detect(
-        self, first: int, millivolts: Floats, usable: Mask, present: Mask
-    ) -> dict[int, list[DetectedBeat]]:
-        """Beats by the number of the hop that they are due in."""
-        beats: dict[int, list[DetectedBeat]] = {}
+    def _detect(self, first: int, millivolts: Floats, usable: Mask, present: Mask) -> dict[int, list[Found]]:
+        """Beats, and what is read from them, by the number of the hop that they are due in."""
+        found: dict[int, list[Found]] = {}
         if self._detector is None:
-            return beats
+            return found
         mv = millivolts[self._detected].astype(np.float32)
         seen = usable[self._detected]
+        every = every_usable = None
+        if self._interpretation is not None:
+            every = (self._montage.derive @ millivolts).astype(np.float32)
+            every_usable = self._montage.spread(usable)
         edges = [0, *(np.flatnonzero(np.diff(present)) + 1).tolist(), len(present)]
         for at, stop in pairwise(edges):
             if not present[at]:
@@ -261,19 +291,33 @@ class EcgSegment:
                 continue
             if self._unfed:
                 self._detector.skip(self._unfed)
+                if self._interpretation is not None:
+                    self._interpretation.skip(self._unfed)
                 self._unfed = 0
             for beat in self._detector.push(mv[:, at:stop], seen[:, at:stop]):
-                beats.setdefault(max(beat.due, first + at) // self._hop, []).append(beat)
-        return beats
+                found.setdefault(max(beat.due, first + at) // self._hop, []).append(beat)
+                if self._interpretation is not None:
+                    self._interpretation.beat(beat)
+            if self._interpretation is not None and every is not None and every_usable is not None:
+                part = slice(at, stop)
+                for one in self._interpretation.push(
+                    every[:, part], every_usable[:, part], mv[:, part], seen[:, part]
+                ):
+                    found.setdefault(max(one.due, first + at) // self._hop, []).append(one)
+        return found
 
-    def _said(
-        self, last: int, judged: _Judged | None, beats: list[DetectedBeat] | tuple[()]
-    ) -> list[Finding]:
-        """Beats of the hop that ends with sample `last`, each due by itself; quality and numbers, due with its end."""
+    def _said(self, last: int, judged: _Judged | None, found: Sequence[Found]) -> list[Finding]:
+        """What was found in the hop that ends with sample `last`, each due by itself; quality and numbers, due with its end."""
         t_ns, due_ns = self._fit.time_of(last), self._due(last)
         findings: list[Finding] = []
-        for beat in sorted(beats, key=lambda beat: beat.due):
-            findings += self._beat(beat, self._due(min(max(beat.due, last + 1 - self._hop), last)))
+        beats = False
+        for one in sorted(found, key=lambda one: one.due):
+            one_due_ns = self._due(min(max(one.due, last + 1 - self._hop), last))
+            if isinstance(one, DetectedBeat):
+                beats = True
+                findings += self._beat(one, one_due_ns)
+            elif self._interpretation is not None:
+                findings += self._interpretation.findings(one, one_due_ns, self._fit.time_of)
         if judged:
             self._together = judged.together
             findings += [
@@ -310,9 +354,9 @@ class EcgSegment:
     def _beat(self, beat: DetectedBeat, due_ns: Nanos) -> list[Finding]:
         t_ns = self._fit.time_of(beat.sample)
         rr_ms = self._rate.beat(beat.sample, beat.lead, self._fit.period_ns / 1e6)
-        evidence = Evidence(self.segment.id, beat.sample, beat.due, QRS_RULE)
+        evidence = Evidence(self.segment.id, beat.sample, beat.due, self._beat_rule)
         findings: list[Finding] = [
-            said.Beat(t_ns, due_ns, beat.sample, BeatClass.UNKNOWN, rr_ms, evidence, beat.late)
+            said.Beat(t_ns, due_ns, beat.sample, beat.label, rr_ms, evidence, beat.late)
         ]
         if rr_ms is not None:
             score = self._together.score
@@ -348,13 +392,3 @@ class EcgSegment:
     def _due(self, last: int) -> Nanos:
         """Time of a sample rounded up to the live step, never before what a Tick has already said."""
         return max(math.ceil(self._fit.time_of(last) / LIVE_STEP_NS) * LIVE_STEP_NS, self._floor_ns)
-
-
-def _detector_leads(montage: Montage) -> npt.NDArray[np.intp]:
-    """Measured leads for the detector, at most eight, II first; limb leads that I and II imply are left out."""
-    names = montage.measured
-    implied = set(LIMB[2:]) if {"I", "II"} <= set(names) else set()
-    chosen = sorted(
-        (k for k in range(len(names)) if names[k] not in implied), key=lambda k: (names[k] != "II", k)
-    )
-    return np.array(chosen[:_DETECTOR_LEADS])

@@ -17,6 +17,7 @@ WORDS: dict[str, str] = {
     "why.flat": "Flat ECG",
     "why.learning": "Learning",
     "why.no_beats": "No beats found",
+    "why.no_wave": "Wave not present",
     "why.analysis_failed": "Analysis stopped",
     "why.old": "Old value",
     "why.lost": "No connection",

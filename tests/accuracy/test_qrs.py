@@ -1,4 +1,4 @@
-"""QRS detection on the shared recordings, through `vitald analyse`, by the rules of ec57.py: no figure may fall.
+"""QRS detection and beat classes on the shared recordings, through `vitald analyse`, by the rules of ec57.py: no figure may fall.
 
 `expected.json` holds what was reached, with the margin that it may fall by. Run `python tests/accuracy/test_qrs.py` (with
 VITALD_DATA) to see today's figures in the same form.
@@ -75,6 +75,11 @@ def measured(recordings: Path, case: str, folder: Path) -> tuple[dict[str, float
         "timing_sd_ms": gross["timing_ms"]["sd"],
         "missed": gross["qrs"]["fn"],
         "extra": gross["qrs"]["fp"],
+        **{
+            f"{name}_{figure}": 100 * (gross[name.upper()][figure] or 0.0)
+            for name in "vs"
+            for figure in ("se", "ppv")
+        },
     }
     lines = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text().splitlines()]
     return figures, [line for line in lines if line["type"] == "beat"]

@@ -121,6 +121,8 @@ def test_filters_chosen_on_the_page_are_printed_by_the_page(box, page):
     page.wait_for_selector("#caption:has-text('0.05-150 Hz')", timeout=5000)
 
 
-def test_sigterm_ends_every_process_cleanly(box):
+def test_sigterm_ends_every_process_cleanly(box, page):
+    page.goto(box.url)
+    waves_move(page, 20)
     for name in ("web", "daemon", "simulators"):
         assert box.stop(name) == 0, box.said(name)

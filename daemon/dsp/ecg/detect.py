@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from daemon.dsp.ecg.classify import Classifier
 from daemon.dsp.ecg.decide import FEATURES, Candidate, Memory, Signals
 from daemon.dsp.ecg.front import FrontEnd
 from daemon.dsp.ecg.level import Levels, combine
 from daemon.dsp.ecg.ring import Ring
-from daemon.dsp.ecg.trees import QrsTable
+from daemon.dsp.ecg.trees import ClassTable, QrsTable
+from daemon.model.findings import BeatClass
 
 __all__ = ["PROMISED_S", "DetectedBeat", "QrsDetector", "QrsTable"]
 
@@ -42,7 +44,7 @@ class DetectedBeat:
     """A beat: its R mark and the last sample the decision needed, as input sample numbers from 0.
 
     `score` is the probability given to it (0 .. 1), `lead` the lead that the R mark was read in. `late`: said while the
-    detector was starting, more than PROMISED_S after its R mark.
+    detector was starting, more than PROMISED_S after its R mark. `label` is UNKNOWN also where no classes are asked for.
     """
 
     sample: int
@@ -50,12 +52,18 @@ class DetectedBeat:
     score: float
     lead: str
     late: bool
+    label: BeatClass
 
 
 class QrsDetector:
-    """Finds beats in `leads` signals of `rate_hz`; ValueError below 125 Hz, without leads, or with another's table."""
+    """Finds beats in `leads` signals of `rate_hz`, and with `classes` names them.
 
-    def __init__(self, rate_hz: float, leads: tuple[str, ...], table: QrsTable) -> None:
+    ValueError below 125 Hz, without leads, or with another's table.
+    """
+
+    def __init__(
+        self, rate_hz: float, leads: tuple[str, ...], table: QrsTable, classes: ClassTable | None = None
+    ) -> None:
         if not leads:
             raise ValueError("a QRS detector needs at least one lead")
         if table.features != FEATURES:
@@ -70,6 +78,7 @@ class QrsDetector:
         self._blind = Ring(n, HEADROOM)
         self._levels = Levels(n)
         self._memory = Memory(rate, n)
+        self._classifier = None if classes is None else Classifier(rate, n, classes)
         self._block = round(BLOCK_S * rate)
         self._block_first = 0
         self._start_ahead = round(START_AHEAD_S * rate)
@@ -216,9 +225,13 @@ class QrsDetector:
     def _accept(self, candidate: Candidate, score: float) -> DetectedBeat:
         at, step, rate = candidate.at, self._front.step, self._front.rate_hz
         dark = float(self._s.combined.view(at, at + 1)[1, 0])
-        self._memory.accept(candidate, score, interval_known=dark == self._dark_at_beat)
+        interval_known = dark == self._dark_at_beat
+        self._memory.accept(candidate, score, interval_known=interval_known)
         self._dark_at_beat = dark
         self._levels.saw_beat()
+        label = BeatClass.UNKNOWN
+        if self._classifier is not None:
+            label = self._classifier.label(self._s, candidate, interval_known=interval_known)
         lead = self._timing_lead(at)
         mark = self._mark(lead, at, round(MARK_HALF_S * rate))
         needed = at + self._wait
@@ -228,7 +241,9 @@ class QrsDetector:
         sample = round(mark * step)
         due = needed * step + self._front.ahead
         late = due - sample > PROMISED_S * self._rate_hz
-        return DetectedBeat(max(sample, 0) + self._offset, due + self._offset, score, self._leads[lead], late)
+        return DetectedBeat(
+            max(sample, 0) + self._offset, due + self._offset, score, self._leads[lead], late, label
+        )
 
     def _timing_lead(self, at: int) -> int:
         """The first lead, unless the beat stands TIMING_FACTOR times as clearly in another, by weight and size."""

@@ -12,17 +12,17 @@ NODES, LEAVES = (
     7,
     8,
 )  # of a complete tree of depth 3: node k has the children 2k + 1 (not more) and 2k + 2 (more)
+CLASSES = 3
 
 
-class QrsTable:
-    """Trees that turn a candidate's features into the probability that it is a beat; made by training/qrs.py."""
+class Trees:
+    """Trees that turn features into one score or several; made by a script of training/."""
 
     def __init__(
         self,
         feature: npt.NDArray[np.int64],
         threshold: npt.NDArray[np.float64],
         leaf: npt.NDArray[np.float64],
-        base: float,
         features: tuple[str, ...],
     ) -> None:
         trees = len(feature)
@@ -38,29 +38,90 @@ class QrsTable:
         self._feature = feature
         self._threshold = threshold
         self._leaf = leaf.ravel()
-        self._base = base
         self._node = np.arange(trees) * NODES
         self._first = np.arange(trees) * LEAVES
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Self:
-        """A table from its arrays: feature, threshold, leaf, base, features (the names, in order). ValueError if they do not fit."""
-        try:
-            return cls(
-                np.asarray(arrays["feature"]).astype(np.int64),
-                np.asarray(arrays["threshold"]).astype(np.float64),
-                np.asarray(arrays["leaf"]).astype(np.float64),
-                float(np.asarray(arrays["base"]).astype(np.float64)),
-                tuple(str(name) for name in np.asarray(arrays["features"])),
-            )
-        except KeyError as missing:
-            raise ValueError(f"a table of trees has no {missing}") from None
-
-    def probability(self, values: npt.NDArray[np.float64]) -> float:
-        """Probability for one candidate's features (features,), in the order of `features`."""
+    def values(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """What each tree says (trees,) of features (features,), in the order of `features`."""
         more = (values[self._feature] > self._threshold).ravel()
         first = more[self._node].astype(np.int64)
         second = more[self._node + 1 + first].astype(np.int64)
         third = more[self._node + 3 + 2 * first + second]
-        score = self._base + float(np.add.reduce(self._leaf[self._first + 4 * first + 2 * second + third]))
+        said: npt.NDArray[np.float64] = self._leaf[self._first + 4 * first + 2 * second + third]
+        return said
+
+
+class QrsTable(Trees):
+    """Trees that turn a candidate's features into the probability that it is a beat; made by training/qrs.py."""
+
+    def __init__(
+        self,
+        feature: npt.NDArray[np.int64],
+        threshold: npt.NDArray[np.float64],
+        leaf: npt.NDArray[np.float64],
+        base: float,
+        features: tuple[str, ...],
+    ) -> None:
+        super().__init__(feature, threshold, leaf, features)
+        self._base = base
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Self:
+        """A table from its arrays: feature, threshold, leaf, base, features (the names, in order). ValueError if they do not fit."""
+        feature, threshold, leaf, base, features = _arrays_of(arrays)
+        return cls(feature, threshold, leaf, float(base), features)
+
+    def probability(self, values: npt.NDArray[np.float64]) -> float:
+        """Probability for one candidate's features (features,), in the order of `features`."""
+        score = self._base + float(np.add.reduce(self.values(values)))
         return float(1 / (1 + np.exp(-score)))
+
+
+class ClassTable(Trees):
+    """Trees that turn a beat's features into probabilities of N, S and V, tree k for class k % 3; made by training/classes.py."""
+
+    def __init__(
+        self,
+        feature: npt.NDArray[np.int64],
+        threshold: npt.NDArray[np.float64],
+        leaf: npt.NDArray[np.float64],
+        base: npt.NDArray[np.float64],
+        features: tuple[str, ...],
+    ) -> None:
+        super().__init__(feature, threshold, leaf, features)
+        if base.shape != (CLASSES,) or len(feature) % CLASSES:
+            raise ValueError("a table of classes needs a base (3,) and as many trees for each class")
+        self._base = base
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Self:
+        """A table from its arrays: feature, threshold, leaf, base (3,), features (names, in order). ValueError if they do not fit."""
+        return cls(*_arrays_of(arrays))
+
+    def probabilities(self, values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+        """Probabilities of N, S, V for one beat's features (features,); they sum to 1."""
+        score = self._base + np.add.reduce(self.values(values).reshape(-1, CLASSES), axis=0)
+        e = np.exp(score - score.max())
+        n, s, v = e / e.sum()
+        return float(n), float(s), float(v)
+
+
+def _arrays_of(
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    tuple[str, ...],
+]:
+    try:
+        return (
+            np.asarray(arrays["feature"]).astype(np.int64),
+            np.asarray(arrays["threshold"]).astype(np.float64),
+            np.asarray(arrays["leaf"]).astype(np.float64),
+            np.asarray(arrays["base"]).astype(np.float64),
+            tuple(str(name) for name in np.asarray(arrays["features"])),
+        )
+    except KeyError as missing:
+        raise ValueError(f"a table of trees has no {missing}") from None

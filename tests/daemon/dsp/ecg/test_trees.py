@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dsp.ecg.trees import LEAVES, NODES, QrsTable
+from daemon.dsp.ecg.trees import CLASSES, LEAVES, NODES, ClassTable, QrsTable
 
 NAMES = ("a", "b", "c")
 
@@ -58,3 +58,23 @@ def test_a_table_without_a_part_is_refused_by_its_name(missing):
 def test_a_table_that_does_not_fit_together_is_refused(change):
     with pytest.raises(ValueError, match="a table of trees"):
         QrsTable.from_arrays({**arrays(), **change})
+
+
+@given(st.integers(0, 100), st.lists(st.floats(-3, 3), min_size=3, max_size=3))
+def test_each_class_has_the_share_of_its_own_trees(seed, values):
+    made = {**arrays(6, seed), "base": np.array([0.1, -0.2, 0.3])}
+    odds = []
+    for k in range(CLASSES):
+        own = {**made, **{name: made[name][k::CLASSES] for name in ("feature", "threshold", "leaf")}}
+        p = walked({**own, "base": made["base"][k]}, values)
+        odds.append(p / (1 - p))
+
+    said = ClassTable.from_arrays(made).probabilities(np.array(values))
+
+    assert said == pytest.approx(np.array(odds) / sum(odds))
+
+
+@pytest.mark.parametrize("change", [{"base": np.zeros(2)}, arrays(5) | {"base": np.zeros(3)}])
+def test_a_table_of_classes_with_another_number_of_trees_or_bases_is_refused(change):
+    with pytest.raises(ValueError, match="a table of classes"):
+        ClassTable.from_arrays({**arrays(6), "base": np.zeros(3), **change})

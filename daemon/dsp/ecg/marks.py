@@ -1,0 +1,174 @@
+"""From probabilities to marks: where P, QRS and T of one beat begin, peak and end in one lead.
+
+A wave is a run of samples of which the net is more than half sure. Where the probability crosses one half, between two
+samples, the wave begins or ends. All places are in samples of the arrays given; masses are sums of probability, in s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from daemon.dsp.ecg.condition import INNER_HZ
+
+Floats = npt.NDArray[np.float64]
+
+FIDUCIALS = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
+P, QRS, T = 0, 1, 2  # rows of the probabilities
+QRS_CLOSED_S, T_CLOSED_S, P_CLOSED_S = 0.030, 0.060, 0.040  # shorter gaps in a run do not end it
+QRS_MASS_S, T_MASS_S, P_MASS_S = 0.020, 0.040, 0.020  # what is less is no wave
+TIED_S = 0.100  # a run belongs to a beat inside it, or no further away
+APART_S = 0.200  # two QRS complexes are no closer, end to begin
+P_REACH_S = 1.0  # before QRS on
+SMOOTH_HALF = 2  # samples on either side: a peak is looked for in means over 20 ms
+
+
+class PState(StrEnum):
+    """What is known of a beat's P."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LeadMarks:
+    """A beat's marks, in samples; None: there is no such wave. `p_taken_over`: P is where the other leads have it."""
+
+    p_on: float | None = None
+    p_peak: float | None = None
+    p_off: float | None = None
+    qrs_on: float | None = None
+    qrs_off: float | None = None
+    t_on: float | None = None
+    t_peak: float | None = None
+    t_off: float | None = None
+    p_state: PState = PState.UNKNOWN
+    p_taken_over: bool = False
+
+    def placed(self, place: Callable[[float], float]) -> LeadMarks:
+        """The same marks, each moved by `place`."""
+
+        def to(at: float | None) -> float | None:
+            return None if at is None else place(at)
+
+        return LeadMarks(
+            to(self.p_on),
+            to(self.p_peak),
+            to(self.p_off),
+            to(self.qrs_on),
+            to(self.qrs_off),
+            to(self.t_on),
+            to(self.t_peak),
+            to(self.t_off),
+            self.p_state,
+            self.p_taken_over,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Begin, peak and end of a wave, and its mass."""
+
+    on: float
+    peak: float
+    off: float
+    mass_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """What the net drew of one beat in one lead; `qrs` is begin and end."""
+
+    qrs: tuple[float, float] | None = None
+    p: Wave | None = None
+    t: Wave | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Samples first .. stop - 1 of a probability above one half, short gaps included."""
+
+    first: int
+    stop: int
+    mass_s: float
+
+
+def runs(p: Floats, first: int, stop: int, closed_s: float, least_s: float) -> list[Run]:
+    """Runs of p above one half within first .. stop - 1; gaps under `closed_s` closed, masses above `least_s`."""
+    above = np.zeros(max(stop - first, 0) + 2, dtype=np.bool_)
+    above[1:-1] = p[first:stop] > 0.5
+    edges = ((above[1:] != above[:-1]).nonzero()[0] + first).tolist()
+    joined: list[tuple[int, int]] = []
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        if joined and begin - joined[-1][1] < closed_s * INNER_HZ:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((begin, end))
+    found = [Run(begin, end, float(p[begin:end].sum()) / INNER_HZ) for begin, end in joined]
+    return [run for run in found if run.mass_s > least_s]
+
+
+def crossing(p: Floats, at: int) -> float | None:
+    """Where p crosses one half between samples at - 1 and at; None beyond the array."""
+    if not 0 < at < len(p):
+        return None
+    before, after = float(p[at - 1]), float(p[at])
+    return at - 1 + (0.5 - before) / (after - before)
+
+
+def peak(y: Floats, on: float, off: float) -> float:
+    """Where y, smoothed, is farthest from its chord between on and off."""
+    first, stop = max(int(np.ceil(on)), 0), min(int(off) + 1, len(y))
+    n = stop - first
+    if n < 3:
+        return (on + off) / 2
+    around = y[np.arange(first - SMOOTH_HALF, stop + SMOOTH_HALF).clip(0, len(y) - 1)]
+    smooth = sum(around[k : k + n] for k in range(2 * SMOOTH_HALF + 1))
+    chord = smooth[0] + (smooth[-1] - smooth[0]) / (n - 1) * np.arange(n)
+    return float(first + np.abs(smooth - chord).argmax())
+
+
+def heaviest(found: list[Run]) -> Run | None:
+    return max(found, key=lambda run: run.mass_s, default=None)
+
+
+def _ends(p: Floats, run: Run | None) -> tuple[float, float] | None:
+    """Begin and end of a run; None when it is cut off by an end of the array."""
+    if run is None:
+        return None
+    on, off = crossing(p, run.first), crossing(p, run.stop)
+    return None if on is None or off is None else (on, off)
+
+
+def _wave(p: Floats, y: Floats, run: Run | None) -> Wave | None:
+    ends = _ends(p, run)
+    return None if run is None or ends is None else Wave(ends[0], peak(y, *ends), ends[1], run.mass_s)
+
+
+def tied(found: list[Run], at: float) -> Run | None:
+    """The heaviest QRS run that holds the beat at `at`, or lies near enough."""
+    reach = TIED_S * INNER_HZ
+    return heaviest([run for run in found if run.first - reach <= at <= run.stop - 1 + reach])
+
+
+def draw(p: Floats, y: Floats, at: float) -> Waves:
+    """Waves of the beat at `at` from probabilities (3, n) and high-passed mV (n,), both up to the newest sample known."""
+    n = p.shape[1]
+    found = runs(p[QRS], 0, n, QRS_CLOSED_S, QRS_MASS_S)
+    qrs = tied(found, at)
+    if qrs is None:
+        return Waves()
+    apart = APART_S * INNER_HZ
+    begin = max([run.stop for run in found if run.stop <= qrs.first - apart], default=0)
+    begin = max(begin, qrs.first - round(P_REACH_S * INNER_HZ))
+    end = min([run.first for run in found if run.first >= qrs.stop + apart], default=n)
+    return Waves(
+        _ends(p[QRS], qrs),
+        _wave(p[P], y, heaviest(runs(p[P], begin, qrs.first, P_CLOSED_S, P_MASS_S))),
+        _wave(p[T], y, heaviest(runs(p[T], qrs.stop, end, T_CLOSED_S, T_MASS_S))),
+    )

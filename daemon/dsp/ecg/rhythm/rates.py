@@ -1,0 +1,82 @@
+"""Slow, fast, regular or not: the plain words for a rhythm that is neither fibrillation nor ventricular."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import pairwise
+
+from daemon.dsp.ecg.rhythm.beats import SeenBeat
+
+RULE = "rate/2"
+SLOW_BPM, FAST_BPM = 50.0, 120.0
+COUNTED = 8
+SVT_BPM, SVT_BEATS, SVT_JUMP = 130.0, 4, 0.75
+SWING, BREATH_BEATS = 0.12, 24
+
+
+class Rates:
+    """Beat by beat."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start anew."""
+        self._rr: deque[float] = deque(maxlen=BREATH_BEATS)
+        self._marks: deque[int] = deque(maxlen=COUNTED + 1)
+        self._fast = 0
+
+    def beat(self, beat: SeenBeat) -> None:
+        """The next beat."""
+        if beat.rr_s is None:
+            self.clear()
+            return
+        usual = sum(self._rr) / len(self._rr) if self._rr else beat.rr_s
+        early = beat.rr_s < SVT_JUMP * usual or self._fast > 0
+        self._fast = self._fast + 1 if early and 60 / beat.rr_s >= SVT_BPM and not beat.foreign else 0
+        self._rr.append(beat.rr_s)
+        self._marks.append(beat.sample)
+
+    @property
+    def bpm(self) -> float | None:
+        """Mean rate of the last beats."""
+        if len(self._rr) < COUNTED:
+            return None
+        last = list(self._rr)[-COUNTED:]
+        return 60 * len(last) / sum(last)
+
+    @property
+    def since(self) -> int:
+        """The mark that `bpm` begins with."""
+        return self._marks[0]
+
+    @property
+    def fast_beats(self) -> int:
+        """Narrow beats in a row that came early and stayed fast."""
+        return self._fast
+
+    @property
+    def swing(self) -> float:
+        """How far RR goes up and down smoothly, as a share of its mean; 0 where it jumps."""
+        rr = list(self._rr)
+        if len(rr) < BREATH_BEATS:
+            return 0.0
+        mean = sum(rr) / len(rr)
+        step = sorted(abs(b - a) for a, b in pairwise(rr))
+        ordered = sorted(rr)
+        span = ordered[-2] - ordered[1]
+        return span / mean if step[-2] < 0.6 * span else 0.0
+
+    @property
+    def word(self) -> str:
+        """The WFDB name of the rhythm, "" before it can be told."""
+        bpm = self.bpm
+        if bpm is None:
+            return ""
+        if self._fast >= SVT_BEATS:
+            return "SVTA"
+        if bpm < SLOW_BPM:
+            return "SBR"
+        if bpm > FAST_BPM:
+            return "STACH"
+        return "SARRH" if self.swing > SWING else "N"
