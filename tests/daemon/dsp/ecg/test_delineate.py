@@ -88,7 +88,7 @@ def test_without_p_it_is_absent_after_eight_beats_and_not_before(heart, monkeypa
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_no_bit_depends_on_the_cut(data):
-    rate_hz = data.draw(st.sampled_from([125.0, 333.3, 360.0, 500.0]))
+    rate_hz = data.draw(st.sampled_from([125.0, 250.0, 360.0, 500.0]))
     n = round(9 * rate_hz)
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     t = np.arange(n) / rate_hz
