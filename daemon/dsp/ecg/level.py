@@ -109,7 +109,9 @@ class Levels:
         weight = 1 / (0.02 + self.background**2 + 0.25 * jump**2)
         if not self.starting:
             weight[self._blocks < START_BLOCKS] = 0.0
-        if not self._flat.all():  # else it is the heart that rests: at 30 beats a minute whole seconds are flat
+        if (
+            not self._flat.all()
+        ):  # else it is the heart that rests: at 30 beats a minute whole seconds are flat
             weight[self._flat] = 0.0
         self.weight = np.where(self._choose(weight), weight, 0.0)
 
