@@ -105,6 +105,14 @@ class Montage:
                 out[lead] += channels[k] * self.mix[lead, k]
         return out
 
+    def every(self, measured: Floats) -> Floats:
+        """All leads (all, n) from the measured ones (measured, n), sample by sample the same."""
+        out = np.zeros((len(self.all), measured.shape[1]))
+        for lead, used in enumerate(self.sources):
+            for k in used:
+                out[lead] += measured[k] * self.derive[lead, k]
+        return out
+
     def saturated(self, counts: npt.NDArray[np.int32]) -> Mask:
         """Where a channel that a measured lead uses is at its rail; bool (measured, n)."""
         used = counts[self.rows]
@@ -127,7 +135,10 @@ class Montage:
 
     def spread(self, measured: Mask) -> Mask:
         """A mask of `all` leads (all, ...) from one of the measured leads: a derived lead holds where its sources do."""
-        return np.stack([measured[used].all(axis=0) for used in self.sources])
+        out = np.empty((len(self.sources), *measured.shape[1:]), dtype=np.bool_)
+        for lead, used in enumerate(self.sources):
+            out[lead] = measured[used[0]] if len(used) == 1 else np.logical_and.reduce(measured[used])
+        return out
 
 
 DETECTOR_LEADS = 8

@@ -111,31 +111,35 @@ class Indices:
         slow, fast = both[: self._hop], both[self._hop :]
         here, second = self._seen % (2 * _SECOND), self._seen % _SECOND
         self._seen += 1
-        self._low[here], self._high[here] = x.min(axis=0), x.max(axis=0)
-        self._slow_low[here], self._slow_high[here] = slow.min(axis=0), slow.max(axis=0)
+        # The reductions are called as such: with a few leads numpy's methods around them cost more than they do.
+        least, most, total = np.minimum.reduce, np.maximum.reduce, np.add.reduce
+        self._low[here], self._high[here] = least(x), most(x)
+        self._slow_low[here], self._slow_high[here] = least(slow), most(slow)
         self._shift[second] = self._slow_high[here] - self._slow_low[here]
         self._rotation = self._rotation * self._turn
         self._tones[second] = self._rotation * (self._tone @ fast)
-        self._pieces[here] = np.square(fast).reshape(PIECES, -1, self._leads).mean(axis=1)
-        self._rail[second] = saturated.mean(axis=0)
+        pieces = total(np.square(fast).reshape(PIECES, -1, self._leads), axis=1)
+        self._pieces[here] = pieces / (self._hop // PIECES)
+        self._rail[second] = total(saturated, dtype=np.float64) / self._hop
         return self._judged(second)
 
     def _judged(self, second: int) -> Floats:
-        last = [(self._seen - 1 - k) % (2 * _SECOND) for k in range(min(self._seen, _SECOND))]
+        least, most, total = np.minimum.reduce, np.maximum.reduce, np.add.reduce
         if self._seen >= _SECOND:
-            self.flat = self._high[last].max(axis=0) - self._low[last].min(axis=0) < self._flat_below
+            last = [(self._seen - 1 - k) % (2 * _SECOND) for k in range(_SECOND)]
+            self.flat = most(self._high[last]) - least(self._low[last]) < self._flat_below
         rail = (self._rail[second] + self._rail[second - 1]) / 2.0
         self.railed = np.where(self.railed, rail > _UNRAILED, rail >= _RAILED)
         if self._seen < _SECOND:
             return np.zeros((len(_TROUBLES), self._leads))
         seen = min(self._seen, 2 * _SECOND)
-        tone = np.abs(self._tones.sum(axis=0)).max(axis=0, initial=0.0)
-        floor = np.sqrt(np.median(self._pieces[:seen].reshape(-1, self._leads), axis=0))
-        muscle = np.sqrt(np.maximum(floor**2 - tone**2 / 2.0, 0.0))
-        wander = self._slow_high.max(axis=0) - self._slow_low.min(axis=0)
-        values = np.stack([self._rail.mean(axis=0), wander, self._shift.max(axis=0), tone, muscle])
+        tone = most(np.abs(total(self._tones)), initial=0.0)
+        wander = most(self._slow_high) - least(self._slow_low)
+        middle = _middle(self._pieces[:seen].reshape(-1, self._leads))
+        muscle = np.sqrt(np.maximum(middle - tone**2 / 2.0, 0.0))
+        values = np.array([total(self._rail) / _SECOND, wander, most(self._shift), tone, muscle])
         severity: Floats = 1.0 + np.log(np.maximum(values, 1e-9) / _GOOD) / _SPAN
-        return severity.clip(0.0, 3.0)
+        return np.minimum(np.maximum(severity, 0.0), 3.0)
 
 
 class Quality:
@@ -146,15 +150,20 @@ class Quality:
         self._held = np.zeros(len(montage.measured))
         self._trouble = np.zeros(len(montage.measured), dtype=np.intp)
         self._grades = [Grade.GOOD] * len(montage.measured)
+        self._off: frozenset[str] = frozenset()
+        self._standing: list[bool] | None = None  # of every lead with these electrodes off
         self.leads: dict[str, LeadQuality] = {}
 
     def step(self, severity: Floats, flat: Mask, railed: Mask, off: frozenset[str]) -> dict[str, LeadQuality]:
         """What has changed in grade, trouble or electrodes by this hop; `leads` is all of it."""
         measured = self._measured(severity, flat, railed)
-        standing = self._montage.standing(dict.fromkeys(off, False))
+        if self._standing is None or off != self._off:
+            self._off, self._standing = off, self._montage.standing(dict.fromkeys(off, False)).tolist()
         now = {
-            lead: self._lead(lead, [measured[k] for k in sources], bool(stands), off)
-            for lead, sources, stands in zip(self._montage.all, self._montage.sources, standing, strict=True)
+            lead: self._lead(lead, [measured[k] for k in sources], stands, off)
+            for lead, sources, stands in zip(
+                self._montage.all, self._montage.sources, self._standing, strict=True
+            )
         }
         now["global"] = self._all(now, off)
         changed = {
@@ -167,15 +176,14 @@ class Quality:
 
     def _measured(self, severity: Floats, flat: Mask, railed: Mask) -> list[LeadQuality]:
         worst = severity.argmax(axis=0)
-        top = severity.max(axis=0)
-        self._held += np.clip(top - self._held, -_FALL, _RISE)
+        leads = np.arange(len(worst))
+        top = severity[worst, leads]
+        self._held += np.minimum(np.maximum(top - self._held, -_FALL), _RISE)
+        self._trouble = np.where(top > severity[self._trouble, leads] + _RELUCTANCE, worst, self._trouble)
         out = []
-        for lead, held in enumerate(self._held):
-            current = severity[self._trouble[lead], lead]
-            if top[lead] > current + _RELUCTANCE:
-                self._trouble[lead] = worst[lead]
-            self._grades[lead] = grade = _graded(float(held), self._grades[lead])
-            score = float(np.clip(1.0 - held / 3.0, 0.0, 1.0))
+        for lead, held in enumerate(self._held.tolist()):
+            self._grades[lead] = grade = _graded(held, self._grades[lead])
+            score = min(max(1.0 - held / 3.0, 0.0), 1.0)
             if railed[lead]:
                 out.append(LeadQuality(Grade.POOR, Trouble.SATURATED, score=0.0))
             elif flat[lead]:
@@ -191,7 +199,7 @@ class Quality:
         if not stands:
             mine = tuple(sorted(off & self._montage.needs(lead))) or tuple(sorted(off))
             return LeadQuality(Grade.OFF, Trouble.OFF, mine, 0.0)
-        return min(sources, key=lambda source: source.score)
+        return sources[0] if len(sources) == 1 else min(sources, key=lambda source: source.score)
 
     def _all(self, leads: dict[str, LeadQuality], off: frozenset[str]) -> LeadQuality:
         """The best lead's grade, for one good lead serves; but not "good" while another is off or poor."""
@@ -201,6 +209,15 @@ class Quality:
         if best.grade is Grade.GOOD and (off or worst.grade in {Grade.POOR, Grade.OFF}):
             return LeadQuality(Grade.ACCEPTABLE, worst.trouble, electrodes, best.score)
         return LeadQuality(best.grade, best.trouble, electrodes, best.score)
+
+
+def _middle(pieces: Floats) -> Floats:
+    """Median over the rows."""
+    n = len(pieces)
+    below, above = (n - 1) // 2, n // 2
+    ordered = np.partition(pieces, (below, above), axis=0)
+    middle: Floats = (ordered[below] + ordered[above]) / 2.0
+    return middle
 
 
 def _said(quality: LeadQuality) -> tuple[Grade, Trouble, tuple[str, ...]]:
