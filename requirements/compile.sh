@@ -6,6 +6,6 @@ for python in 3.11 3.13; do
   common=(--quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
           --python-version "$python" --python-platform linux)
   uv pip compile "${common[@]}" pyproject.toml -o "requirements/run-$python.txt"
-  uv pip compile "${common[@]}" pyproject.toml --extra wfdb --group dev \
+  uv pip compile "${common[@]}" pyproject.toml --group dev \
     --constraint "requirements/run-$python.txt" -o "requirements/dev-$python.txt"
 done

@@ -1,11 +1,10 @@
-"""WFDB records (PhysioNet), through the `wfdb` package: an extra, because it brings pandas and matplotlib with it."""
+"""WFDB records (PhysioNet): a text header, and signal files beside it. Multi-segment and compressed records are not read."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,153 +15,142 @@ from firmware_bridge.recordings import (
     distinct,
     in_millivolts,
     lead_name,
-    one_line,
     quantity_of,
     same_rate,
 )
-
-BLOCK = (
-    1 << 16
-)  # frames read at a time: a record is asked for in small steps, and each step of wfdb costs 1 ms
-
-# A format's range, and whether its lowest value means "no sample" (all two's complement formats but 8 and 16-bit 61's).
-BITS = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12, "310": 10, "311": 10}
-BITS |= {"508": 8, "516": 16, "524": 24}
-WITHOUT_INVALID = frozenset({"8"})
+from firmware_bridge.recordings.wfdb_formats import FORMATS, Format, unpacked
+from firmware_bridge.recordings.wfdb_header import BadHeader, Header, Signal, parse
 
 
 def read(record: Path) -> Recording:
-    """Open a record by its path without suffix. Local files only. Raises BadRecording."""
+    """Open a record by its path without suffix. Raises BadRecording."""
     try:
-        import wfdb
-    except ImportError:
-        raise BadRecording(
-            f"{record}: reading WFDB records needs the extra: pip install 'vitald[wfdb]'"
-        ) from None
-    try:
-        return _opened(record, wfdb.rdheader(str(record)))
-    except BadRecording:
-        raise
-    except Exception as error:  # a line that it cannot use gives it any error, or holes in its lists
-        raise BadRecording(f"{record}.hea: not a readable WFDB header ({one_line(error)})") from error
-
-
-def _opened(record: Path, header: Any) -> Recording:
-    """The recording of a header as wfdb parsed it (any attribute may be None or too short)."""
-    if hasattr(header, "seg_name"):
+        header = parse(record.with_name(f"{record.name}.hea").read_text(encoding="utf-8", errors="replace"))
+    except BadHeader as error:
+        raise BadRecording(f"{record}.hea: not a readable WFDB header ({error})") from None
+    except OSError as error:
+        raise BadRecording(f"{record}.hea: {error.strerror}") from error
+    if header.segments:
         raise BadRecording(f"{record}: consists of several segments; name one of them")
-    if not header.n_sig or not header.sig_name:
+    if not header.signals:
         raise BadRecording(f"{record}: has no signals")
-    names = [lead_name(name or "") for name in header.sig_name]
-    units = [unit or "mV" for unit in header.units]
-    per_frame = [int(k or 1) for k in header.samps_per_frame]
-    quantities = [quantity_of(name, unit) for name, unit in zip(names, units, strict=True)]
-    most = int(same_rate(per_frame, [q is Quantity.ECG for q in quantities]))
-    kept = [k for k, samples in enumerate(per_frame) if samples == most]
+    return _opened(record, header)
+
+
+def _opened(record: Path, header: Header) -> Recording:
+    signals = header.signals
+    names = [lead_name(signal.name) for signal in signals]
+    quantities = [quantity_of(name, signal.unit) for name, signal in zip(names, signals, strict=True)]
+    most = int(same_rate([s.per_frame for s in signals], [q is Quantity.ECG for q in quantities]))
+    kept = [k for k, signal in enumerate(signals) if signal.per_frame == most]
     left_out = tuple(
-        f"{names[k]} ({per_frame[k] * header.fs:g} Hz)" for k in range(header.n_sig) if k not in kept
+        f"{names[k]} ({signal.per_frame * header.rate_hz:g} Hz)"
+        for k, signal in enumerate(signals)
+        if k not in kept
     )
     frames = _length(record, header)
     unique = distinct([names[k] for k in kept])
     channels = tuple(
-        _channel(record, header, k, name, quantities[k], units[k])
-        for name, k in zip(unique, kept, strict=True)
+        _channel(record, signals[k], name, quantities[k]) for name, k in zip(unique, kept, strict=True)
     )
     return Recording(
         record.name,
-        float(header.fs) * most,
+        header.rate_hz * most,
         channels,
         frames * most,
-        _reader(record, kept, most, frames),
+        _reader(record, header, kept, most, frames),
         left_out,
-        tuple(_invalid_code(header.fmt[k]) for k in kept),
+        tuple(_lowest(FORMATS[signals[k].format]) for k in kept),
     )
 
 
-def _length(record: Path, header: Any) -> int:
+def _sharing(header: Header, file: str) -> list[Signal]:
+    """The signals that a file holds, in its order."""
+    return [signal for signal in header.signals if signal.file == file]
+
+
+def _length(record: Path, header: Header) -> int:
     """Frames in the record; every signal file must be there and as long as that."""
-    frames: int | None = int(header.sig_len) if header.sig_len else None
-    for file_name in dict.fromkeys(header.file_name):
-        mine = [k for k in range(header.n_sig) if header.file_name[k] == file_name]
-        fmt = header.fmt[mine[0]]
-        if fmt not in BITS:
-            raise BadRecording(f"{record}: signal format {fmt} cannot be read")
-        path = record.parent / file_name
+    frames = header.frames
+    for file in dict.fromkeys(signal.file for signal in header.signals):
+        mine = _sharing(header, file)
+        form = FORMATS.get(mine[0].format)
+        if form is None or any(signal.format != mine[0].format for signal in mine):
+            raise BadRecording(f"{record}: signal format {mine[-1].format} cannot be read")
+        path = record.parent / file
         if not path.is_file():
-            raise BadRecording(f"{record}: its signal file {file_name} is missing")
-        if fmt in ("508", "516", "524"):  # compressed: its length is known when it is read
-            continue
-        samples = sum(int(header.samps_per_frame[k] or 1) for k in mine)
-        bits = {"310": 32 / 3, "311": 32 / 3, "61": 16}.get(fmt, BITS[fmt])
-        there = int((path.stat().st_size - int(header.byte_offset[mine[0]] or 0)) * 8 / bits / samples)
+            raise BadRecording(f"{record}: its signal file {file} is missing")
+        held = (path.stat().st_size - mine[0].offset) * form.samples // form.size
+        there = held // sum(signal.per_frame for signal in mine)
         if frames is None:
             frames = there
         elif there < frames:
-            raise BadRecording(f"{record}: {file_name} holds {there} of {frames} samples (truncated)")
-    if not frames:
+            raise BadRecording(f"{record}: {file} holds {there} of {frames} samples (truncated)")
+    if not frames or frames < 0:
         raise BadRecording(f"{record}: holds no samples")
     return frames
 
 
-def _channel(record: Path, header: Any, k: int, name: str, quantity: Quantity, unit: str) -> Channel:
-    per_unit, zero = float(header.adc_gain[k]), float(header.baseline[k])
-    if not (math.isfinite(per_unit) and per_unit != 0 and math.isfinite(zero)):
+def _channel(record: Path, signal: Signal, name: str, quantity: Quantity) -> Channel:
+    if not math.isfinite(signal.gain):
         raise BadRecording(f"{record}: channel {name} has no usable gain in its header")
-    mv = in_millivolts(unit)
-    gain = (mv or 1.0) / per_unit
-    low, high = _rails(header.fmt[k])
-    return Channel(name, quantity, "mV" if mv is not None else _symbol(unit), gain, zero, low, high)
+    mv = in_millivolts(signal.unit)
+    # The rails are what the format can hold, not the converter's declared bits: records that were computed from others
+    # (nstdb) go far beyond those, and a rail that is none would throw good samples away.
+    lowest = _lowest(FORMATS[signal.format])
+    unit = "mV" if mv is not None else _symbol(signal.unit)
+    return Channel(
+        name, quantity, unit, (mv or 1.0) / signal.gain, float(signal.baseline), lowest + 1, -lowest - 1
+    )
 
 
-def _rails(fmt: str) -> tuple[int, int]:
-    """What the format can hold, above its "no sample".
-
-    Not the converter's declared bits: records that were computed from others (nstdb) go far beyond those, and a rail
-    that is none would throw good samples away.
-    """
-    code = _invalid_code(fmt)
-    lowest = -(1 << BITS[fmt] - 1)
-    return lowest if code is None else code + 1, -lowest - 1
+def _lowest(form: Format) -> int:
+    """The value that means "no sample"."""
+    return -(1 << form.bits - 1)
 
 
-def _invalid_code(fmt: str) -> int | None:
-    """The value that means "no sample" in a format: its lowest."""
-    return None if fmt in WITHOUT_INVALID else -(1 << BITS[fmt] - 1)
+def _reader(
+    record: Path, header: Header, kept: list[int], most: int, frames: int
+) -> Callable[[int, int], Counts]:
+    """Reads samples start .. stop - 1 of the kept signals, straight from the files as they lie on the disk."""
+    files = {header.signals[k].file: _sharing(header, header.signals[k].file) for k in kept}
+    furthest = {file: max(signal.skew for signal in mine) for file, mine in files.items()}
 
-
-def _reader(record: Path, kept: list[int], per_frame: int, frames: int) -> Callable[[int, int], Counts]:
-    """Reads in blocks and keeps the last one: a record is read forwards, in steps much smaller than a block."""
-    last: tuple[int, Counts] | None = None
-
-    def block(number: int) -> Counts:
-        nonlocal last
-        if last is None or last[0] != number:
-            first = number * BLOCK
-            last = number, _block(record, kept, first, min(first + BLOCK, frames))
-        return last[1]
+    def taken(file: str, first: int, stop: int) -> Counts:
+        """Frames first .. stop - 1 of a file, (frames, samples of a frame), as far as it goes."""
+        width = sum(signal.per_frame for signal in files[file])
+        form = FORMATS[files[file][0].format]
+        at, end = first * width // form.samples, -(-stop * width // form.samples)
+        raw = np.fromfile(
+            record.parent / file,
+            dtype=np.uint8,
+            count=(end - at) * form.size,
+            offset=files[file][0].offset + at * form.size,
+        )
+        skip = first * width - at * form.samples
+        held = unpacked(raw, form)[skip : skip + (stop - first) * width]
+        if len(held) < (stop - first) * width:
+            raise BadRecording(f"{record}: {file} has become shorter")
+        return held.reshape(-1, width)
 
     def counts(start: int, stop: int) -> Counts:
-        size = BLOCK * per_frame
-        parts = []
-        for number in range(start // size, (stop - 1) // size + 1):
-            first = number * size
-            parts.append(block(number)[:, max(start - first, 0) : stop - first])
-        return np.concatenate(parts, axis=1)
+        first, last = start // most, -(-stop // most)
+        held = {file: taken(file, first, min(last + furthest[file], frames)) for file in files}
+        skip = start % most
+        return np.stack([row(k, held, last - first)[skip : skip + stop - start] for k in kept])
+
+    def row(k: int, held: dict[str, Counts], n: int) -> Counts:
+        """n frames of a signal. A skewed one lies so many frames later in its file; what would lie beyond the end was never taken."""
+        signal = header.signals[k]
+        mine = files[signal.file]
+        before = sum(one.per_frame for one in mine[: mine.index(signal)])
+        values = held[signal.file][signal.skew : signal.skew + n, before : before + most].ravel()
+        lacking = n * most - len(values)
+        if lacking:
+            values = np.append(values, np.full(lacking, _lowest(FORMATS[signal.format]), dtype=np.int32))
+        return values
 
     return counts
-
-
-def _block(record: Path, kept: list[int], first: int, stop: int) -> Counts:
-    import wfdb
-
-    try:
-        part = wfdb.rdrecord(
-            str(record), sampfrom=first, sampto=stop, channels=kept, physical=False, smooth_frames=False
-        )
-        rows = part.e_d_signal
-        return np.stack([np.asarray(row) for row in rows]).astype(np.int32)
-    except Exception as error:  # whatever its parsing trips over, the file is at fault
-        raise BadRecording(f"{record}: cannot be read ({one_line(error)})") from error
 
 
 def _symbol(unit: str) -> str:

@@ -1,4 +1,4 @@
-"""WFDB: the record's own digital values, names, gaps, and one clear line for each kind of bad record."""
+"""WFDB, against the `wfdb` package: the record's own digital values, names, gaps, and one clear line for each kind of bad record."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+import wfdb
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware_bridge.frames import Quantity
 from firmware_bridge.recordings import GAP_S, BadRecording, open_recording
-
-wfdb = pytest.importorskip("wfdb")
+from firmware_bridge.recordings.wfdb_header import BadHeader, parse
 
 # wfdb 4.3's writer (used here only) calls pandas in a way that pandas 3 announces the end of.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
@@ -156,22 +158,66 @@ def test_bad_records_get_one_clear_line(write, tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_without_the_package_one_line_says_what_to_install(write):
-    record = write(noise(10, -5, 5))
-    code = (
-        "import sys; sys.modules['wfdb'] = None\n"
-        "from firmware_bridge.recordings import open_recording, BadRecording\n"
-        f"try: open_recording({str(record)!r})\n"
-        "except BadRecording as error: print(error)"
+@pytest.mark.parametrize("fmt", ["16", "24", "80", "160", "212", "310", "311"])
+@pytest.mark.parametrize("start", [0, 1, 7, 100])
+def test_every_format_reads_as_wfdb_reads_it(tmp_path, fmt, start):
+    """Random bytes: each way of packing, from any sample on, behind a prolog, in frames of three and one samples."""
+    raw = np.random.default_rng(int(fmt)).integers(0, 256, 4000, dtype=np.uint8)
+    if fmt == "311":
+        raw[3::4] &= 0x3F  # two bits of every word belong to no sample
+    (tmp_path / "r.dat").write_bytes(raw.tobytes())
+    (tmp_path / "r.hea").write_text(
+        f"r 2 100/50(3) 180 12:00:00\n# a remark\nr.dat {fmt}x3+16 10(5)/uV 12 0 0 0 0 II\nr.dat {fmt}x3+16 0 12 7 0 0 0 V 1\n"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "pip install 'vitald[wfdb]'" in said
-    assert said.count("\n") == 1
+    expected = wfdb.rdrecord(str(tmp_path / "r"), physical=False, smooth_frames=False).e_d_signal
+
+    recording = open_recording(tmp_path / "r")
+
+    assert np.array_equal(recording.counts(start, 540), np.stack(expected)[:, start:])
+    assert [(c.name, c.gain, c.offset) for c in recording.channels] == [
+        ("II", 1e-4, 5.0),
+        ("V 1", 0.005, 7.0),
+    ]
 
 
-def test_reading_edf_or_csv_does_not_load_wfdb():
+@pytest.mark.parametrize(("fmt", "kind"), [("32", "<i4"), ("61", ">i2")])
+def test_formats_that_wfdb_cannot_read_in_frames(tmp_path, fmt, kind):
+    raw = np.random.default_rng(5).integers(0, 256, 4000, dtype=np.uint8).tobytes()
+    (tmp_path / "r.dat").write_bytes(raw)
+    (tmp_path / "r.hea").write_text(f"r 2 100\nr.dat {fmt} 200 12 0 0 0 0 I\nr.dat {fmt} 200 12 0 0 0 0 II\n")
+    whole = np.frombuffer(raw, kind).reshape(-1, 2).T
+
+    recording = open_recording(tmp_path / "r")
+
+    assert recording.n == whole.shape[1]
+    assert np.array_equal(recording.counts(3, 400), whole[:, 3:400])
+
+
+def test_a_skewed_signal_is_moved_into_place(tmp_path):
+    frames = np.arange(200, dtype="<i2").reshape(100, 2)
+    (tmp_path / "r.dat").write_bytes(frames.tobytes())
+    (tmp_path / "r.hea").write_text("r 2 100 100\nr.dat 16 200 12 0 0 0 0 I\nr.dat 16:3 200 12 0 0 0 0 II\n")
+
+    recording = open_recording(tmp_path / "r")
+
+    assert np.array_equal(recording.counts(0, 97)[1], frames[3:, 1])
+    assert recording.missing(0, 100)[1].tolist() == [False] * 97 + [True] * 3
+    assert np.array_equal(recording.counts(40, 50), np.stack([frames[40:50, 0], frames[43:53, 1]]))
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_header_or_says_why_not(text):
+    try:
+        signals = parse(f"r {text}\nr.dat {text}\nr.dat 16 {text}").signals
+    except BadHeader as error:
+        assert str(error)  # noqa: PT017 - either is right
+    else:
+        assert all(np.isfinite(signal.gain) for signal in signals)
+
+
+def test_reading_recordings_loads_no_heavy_package():
     code = (
-        "import sys, firmware_bridge.recordings.edf, firmware_bridge.recordings.csv, firmware_bridge.recordings.wfdb\n"
+        "import sys, firmware_bridge.recordings.csv, firmware_bridge.recordings.wfdb\n"
         "print(*{'wfdb', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

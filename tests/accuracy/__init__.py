@@ -1,0 +1,1 @@
+"""How accurate the analysis is, on real recordings, by the rules of ec57.py; see docs/accuracy.md."""
