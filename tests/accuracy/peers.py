@@ -2,6 +2,7 @@
 
     python3 -m venv PEERS && PEERS/bin/pip install -r requirements/peers.txt
     VITALD_DATA=... OPENBLAS_NUM_THREADS=1 PEERS/bin/python tests/accuracy/peers.py
+    OPENBLAS_NUM_THREADS=1 PEERS/bin/python tests/accuracy/peers.py --time RECORD      only seconds, to stdout
 
 Each gets the first signal of a record in mV (gqrs: 200 units/mV) with missing samples replaced by the median, its own cleaning
 step of the same name where it has one, and its defaults; the first minute of the first record is a warm-up that is not timed.
@@ -14,6 +15,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -186,8 +188,23 @@ def delineated(x: np.ndarray, rate_hz: int, method: str) -> list[dict[str, objec
     return lines
 
 
+def timed(record: Path) -> None:
+    """Print the CPU seconds of every program for the two leads of a record, one after the other."""
+    for program, detect in PROGRAMS.items():
+        signals = [signal_of(record, row) for row in (0, 1)]
+        x, rate_hz = signals[0]
+        detect(x[: int(60 * rate_hz)], rate_hz)
+        begin = time.process_time()
+        for x, rate_hz in signals:
+            detect(x, rate_hz)
+        print(json.dumps({"program": program, "seconds": time.process_time() - begin}), flush=True)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
+    if sys.argv[1:2] == ["--time"]:
+        timed(Path(sys.argv[2]))
+        return
     data = Path(os.environ["VITALD_DATA"])
     page = json.loads((HERE / "peers.json").read_text())
     page["versions"] = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
