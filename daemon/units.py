@@ -43,6 +43,10 @@ UNITS = {
         Unit("V", "V", 266400, "MDC_DIM_VOLT"),
         Unit("mV", "mV", 266418, "MDC_DIM_MILLI_VOLT"),
         Unit("uV", "uV", 266419, "MDC_DIM_MICRO_VOLT"),
+        Unit("mV/s", "mV/s"),
+        Unit("mV s", "mV.s"),
+        Unit("ms2", "ms2"),
+        Unit("deg", "deg"),
         Unit("degC", "Cel", 268192, "MDC_DIM_DEGC"),
         Unit("g", "[g]"),  # acceleration in units of standard gravity
     )
@@ -53,5 +57,46 @@ OBSERVABLES = {
     for observable in (
         Observable("heart_rate", "bpm", "8867-4", 147842, "MDC_ECG_HEART_RATE"),
         Observable("rr_interval", "ms"),
+        Observable("pr_interval", "ms", "8625-6", 146944, "MDC_ECG_TIME_PD_PR_GL"),
+        Observable("qrs_duration", "ms", "8633-0", 147228, "MDC_ECG_TIME_PD_QRS_GL"),
+        Observable("qt_interval", "ms", "8634-8", 147232, "MDC_ECG_TIME_PD_QT_GL"),
+        # One MDC number serves several formulae, so none is given: the name says which it is.
+        Observable("qtc_bazett", "ms", "76635-2"),
+        Observable("qtc_fridericia", "ms", "76634-5"),
+        Observable("qtc_framingham", "ms"),
+        Observable("qtc_hodges", "ms"),
+        Observable("p_axis", "deg", "8626-4"),
+        Observable("qrs_axis", "deg", "8632-2"),
+        Observable("t_axis", "deg", "8638-9"),
+        Observable("p_amplitude", "mV"),
+        Observable("q_amplitude", "mV"),
+        Observable("r_amplitude", "mV"),
+        Observable("s_amplitude", "mV"),
+        Observable("t_amplitude", "mV"),
+        Observable("st_j", "mV"),
+        Observable("st_j60", "mV"),
+        Observable("st_j80", "mV"),
+        Observable("st_slope", "mV/s"),
+        Observable("sdnn", "ms"),
+        Observable("rmssd", "ms"),
+        Observable("pnn50", "%"),
+        Observable("lf_power", "ms2"),
+        Observable("hf_power", "ms2"),
+        Observable("lf_hf", "1"),
+        Observable("respiration_rate", "/min", "9279-1", 151562, "MDC_RESP_RATE"),
     )
 }
+
+SEED_NAMES = {
+    "heart_rate": ("heart_rate", ""),
+    "rr_interval": ("rr_interval", ""),
+    "pr_interval": ("pr_interval", "global"),
+    "qrs_duration": ("qrs_duration", "global"),
+    "qrs_axis": ("qrs_axis", "global"),
+    "st_segment": ("st_j", "II"),  # the seeds' "normalized units": we send mV at J
+    "qt_interval": ("qt_interval", "global"),
+    "qtc_interval": ("qtc_bazett", "global"),
+    "hrv": ("rmssd", "global"),
+    "respiratory_rate": ("respiration_rate", "ecg"),
+}
+"""The seeds' names of ECG measurements, and the Metric (name, lead) that each of them is."""

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from daemon.dsp.ecg.detect import QrsDetector
 from daemon.dsp.ecg.rhythm import af, window
+from daemon.dsp.ecg.rhythm.arrest import Arrest, rows
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.table import RhythmTable
 from daemon.dsp.ecg.rhythm.watch import RhythmWatch
@@ -56,19 +57,27 @@ class Shown:
     rr: np.ndarray
 
 
+class Keeper(Arrest):
+    """Keeps what is measured, and is never on. `series`: RR of the AF rule, ectopic beats made good."""
+
+    def keep(self, series) -> None:
+        self.at, self.rows, self.rr, self._series = [], [], [], series
+
+    def score(self, view, beats):
+        measured = rows(view, beats)
+        self.at += [view.now / RATE_HZ] * len(measured)
+        self.rows += list(measured)
+        if len(self._series) == self._series.maxlen and view.now % 500 < 63:
+            self.rr.append(list(self._series))
+
+
 class Recorder(RhythmWatch):
-    """A watch that keeps what it measures, and is never on."""
+    """A watch with a keeper in it."""
 
-    def keep(self) -> None:
-        self.at, self.rows, self.rr = [], [], []
-
-    def _score(self, now, measured):
-        rows = self._rows(now, measured)
-        self.at += [now / RATE_HZ] * len(rows)
-        self.rows += list(rows)
-        series = self._af.rr
-        if len(series) == series.maxlen and now % 500 < 63:
-            self.rr.append(list(series))
+    def _begin(self) -> None:
+        super()._begin()
+        self._arrest = self.kept = Keeper(self._rate_hz, self._ventricular, self._table.window)
+        self.kept.keep(self._rhythm.af.rr)
 
 
 def signals(data: Path, folder: str, record: str):
@@ -90,12 +99,12 @@ def show(job: tuple[Path, str, str]) -> Shown:
     )  # fmt: skip
     scale = np.ones((len(af.WINDOWS), len(af.WEIGHTS)))
     watch = Recorder(rate_hz, names, RhythmTable(score, 0 * scale, scale))
-    watch.keep()
     for beat in QrsDetector(rate_hz, names, load_qrs_table()).push(x, usable):
         watch.beat(beat.sample, due=beat.due)
     watch.push(x, usable)
-    rows = np.array(watch.rows).reshape(-1, len(window.FEATURES))
-    return Shown(folder, record, np.array(watch.at), rows, np.array(watch.rr))
+    kept = watch.kept
+    seen = np.array(kept.rows).reshape(-1, len(window.FEATURES))
+    return Shown(folder, record, np.array(kept.at), seen, np.array(kept.rr))
 
 
 def spans(data: Path, folder: str, record: str) -> list[tuple[str, float, float]]:
@@ -146,12 +155,12 @@ def labelled(data: Path, shown: Shown) -> tuple[np.ndarray, np.ndarray, np.ndarr
         if folder == "mitdb_train":
             take |= positive
         take &= (positive | negative) & (covered({"NOISE"}) == 0)
-    rows, label = shown.rows[take], label[take]
+    seen, label = shown.rows[take], label[take]
     weight = np.zeros(len(label))
     for c in (0, 1):
         if (label == c).any():
             weight[label == c] = factor / np.sqrt((label == c).sum())
-    return rows, label, weight
+    return seen, label, weight
 
 
 def standstills(data: Path) -> set[tuple[str, str]]:
@@ -163,22 +172,22 @@ def standstills(data: Path) -> set[tuple[str, str]]:
         }
 
 
-def hats(rows: np.ndarray, knots: np.ndarray) -> np.ndarray:
+def hats(seen: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Each feature as its shares of the knots beside it: (rows, features * KNOTS)."""
     unit = np.eye(window.KNOTS)
-    return np.stack([np.interp(rows[:, k], knots[k], e) for k in range(len(knots)) for e in unit], axis=1)
+    return np.stack([np.interp(seen[:, k], knots[k], e) for k in range(len(knots)) for e in unit], axis=1)
 
 
 def fit(parts) -> window.WindowScore:
     from sklearn.linear_model import LogisticRegression
 
-    rows, label, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+    seen, label, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
     for c in (0, 1):
         weight[label == c] *= EFFECTIVE / 2 / weight[label == c].sum()
-    quantiles = np.quantile(rows, [0.002, 0.1, 0.35, 0.65, 0.9, 0.998], axis=0).T
+    quantiles = np.quantile(seen, [0.002, 0.1, 0.35, 0.65, 0.9, 0.998], axis=0).T
     knots = np.maximum.accumulate(quantiles + np.arange(window.KNOTS) * 1e-9, axis=1)
     model = LogisticRegression(C=1 / PENALTY, max_iter=400)
-    model.fit(hats(rows, knots), label, sample_weight=weight)
+    model.fit(hats(seen, knots), label, sample_weight=weight)
     value = model.coef_[0].reshape(-1, window.KNOTS)
     return window.WindowScore(knots, value, float(model.intercept_[0]), window.FEATURES)
 
@@ -229,8 +238,8 @@ def main() -> None:
     model = fit(parts)
     means, deviations = af_scale([s for s in shown if s.folder in {"mitdb_train", "vfdb_train"}])
     digest = hashlib.sha256()
-    for rows, label, _ in parts:
-        digest.update(np.round(rows, 6).tobytes() + label.astype(np.int8).tobytes())
+    for seen, label, _ in parts:
+        digest.update(np.round(seen, 6).tobytes() + label.astype(np.int8).tobytes())
     np.savez_compressed(
         TABLE,
         knots=model.knots.astype(np.float64),

@@ -1,7 +1,8 @@
 """`vitald analyse RECORD`: the very same streaming analysis that runs at the bed, over a file, as fast as it can.
 
 Prints JSON lines in the order in which they were said: `reported_at` (how much signal had been seen, in seconds) never
-decreases, `t` (what the line is about) may. Line types: `beat`, `metrics`, `quality`.
+decreases, `t` (what the line is about) may. Line types: `beat`, `metrics`, `quality`, `waves`, `rhythm`, `event`,
+`conclusions`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,25 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from daemon.cli import WELL, BadInput
 from daemon.dsp.leads import lead_name
-from daemon.model.findings import Beat, DisplayBlock, Event, Finding, Metric, Quality, Rhythm, Waves
+from daemon.model.findings import (
+    Beat,
+    Conclusions,
+    DisplayBlock,
+    Event,
+    Finding,
+    Metric,
+    Quality,
+    Rhythm,
+    Statement,
+    Waves,
+)
 from daemon.model.signals import Gap, GapCause, Item, Quantity, SampleBlock, Segment, Stream
+from daemon.words import say
 from firmware_bridge.recordings import BadRecording, Recording, open_recording
 
 SECONDS_A_BLOCK = 60.0
@@ -136,13 +150,33 @@ def line_of(finding: Finding) -> dict[str, object] | None:
             return {"type": "rhythm", **when, "end": _seconds(end), "rhythm": finding.label}
         case Event():
             numbers = {name: [value, unit] for name, value, unit in finding.numbers}
+            detail = {"detail": finding.detail} if finding.detail else {}
             return {
                 "type": "event",
                 **when,
                 "event": finding.name,
+                **detail,
                 "numbers": numbers,
                 "rule": finding.evidence.rule,
             }
+        case Conclusions():
+            return {
+                "type": "conclusions",
+                **when,
+                "statements": [_statement(one) for one in finding.statements],
+            }
+
+
+def _statement(statement: Statement) -> dict[str, object]:
+    """One sentence in words, with what it rests on."""
+    absent = {"absent": {name: why.value for name, why in statement.absent}} if statement.absent else {}
+    return {
+        "statement": statement.key,
+        "text": say(f"statement.{statement.key}"),
+        "criteria": [asdict(criterion) for criterion in statement.criteria],
+        **absent,
+        "unconfirmed": statement.unconfirmed,
+    }
 
 
 def _seconds(t_ns: int | None) -> float | None:

@@ -10,20 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from daemon.dsp.display import Display, DisplaySettings
-from daemon.dsp.ecg.delineate import BeatWaves
-from daemon.dsp.ecg.detect import DetectedBeat, QrsDetector, QrsTable
-from daemon.dsp.ecg.rhythm.said import Said
+from daemon.dsp.ecg.detect import DetectedBeat, QrsTable
 from daemon.dsp.ecg.trees import ClassTable
 from daemon.dsp.filters import Bridge, Floats, Mask
-from daemon.dsp.interpret import Interpretation, Tables
-from daemon.dsp.leads import Electrodes, Montage, detector_leads
+from daemon.dsp.interpret import Interpreted, Tables
+from daemon.dsp.leads import Electrodes, Montage
 from daemon.dsp.quality import PIECES, Indices, LeadQuality, Quality
 from daemon.dsp.rate import HeartRate, Rate
+from daemon.dsp.reading import Found, Reading
 from daemon.model import findings as said
 from daemon.model.findings import LIVE_STEP_NS, Evidence, Finding, Grade, Metric, Trouble, Why
 from daemon.model.signals import Counts, Nanos, SampleBlock, Segment
@@ -34,7 +32,6 @@ SLOWEST_SAMPLING_HZ = 125.0
 
 _BRIDGED_S = 0.2
 _STRETCH_S = 2.0
-Found = DetectedBeat | BeatWaves | Said
 
 _SECOND_NS: Nanos = 1_000_000_000
 
@@ -89,16 +86,11 @@ class EcgSegment:
         self._bridge = Bridge(len(montage.measured), round(_BRIDGED_S * rate_hz))
         self._display: Display | None = None
         self.use(display)
-        self._detected = detector_leads(montage)
-        names = tuple(montage.measured[k] for k in self._detected)
-        self._detector = (
-            QrsDetector(rate_hz, names, table, classes) if rate_hz >= SLOWEST_SAMPLING_HZ else None
-        )
-        self._interpretation: Interpretation | None = None
-        if further is not None and self._detector is not None:
-            self._interpretation = Interpretation(segment.id, rate_hz, montage.all, names, further)
+        self._reading: Reading | None = None
+        if rate_hz >= SLOWEST_SAMPLING_HZ:
+            group = self._hop * PIECES
+            self._reading = Reading(segment.id, rate_hz, montage, self._hop, group, table, classes, further)
         self._beat_rule = QRS_RULE if classes is None else CLASS_RULE
-        self._unfed = 0  # missing samples that the detector has not been told of
         self._rate = HeartRate(rate_hz)
         self._fit = Fit(0, segment.began_ns, 1e9 / rate_hz)
         self._hop_first = 0  # first sample that has not gone through the stages
@@ -158,14 +150,15 @@ class EcgSegment:
 
     def finish(self) -> list[Finding]:
         """The segment is over, and nothing comes behind it."""
-        if self._interpretation is None:
+        if self._reading is None:
             return []
         last = self._hop_first - 1
-        return [
-            finding
-            for one in self._interpretation.finish()
-            for finding in self._interpretation.findings(one, self._due(last), self._fit.time_of)
-        ]
+        return [finding for one in self._reading.finish() for finding in self._interpreted(one, last)]
+
+    def _interpreted(self, one: Interpreted, due: int) -> list[Finding]:
+        assert self._reading is not None
+        assert self._reading.interpretation is not None
+        return self._reading.interpretation.findings(one, self._due(due), self._fit.time_of)
 
     def _append(self, counts: Counts, *, present: bool) -> None:
         if counts.shape[1]:
@@ -184,7 +177,8 @@ class EcgSegment:
         self._hop_first = begin
         if leapt:
             self._rate.signal(begin - leapt, begin, Why.NO_SIGNAL)
-        self._unfed += leapt
+        if self._reading is not None:
+            self._reading.skip(leapt)
         self._bridge.skip(leapt)
         self._indices.skip(leapt)
         self._group = []
@@ -239,7 +233,7 @@ class EcgSegment:
             if (first + stop) % group == 0:
                 judged[stop // hop - 1] = self._judge(first + stop - 1)
             at = stop
-        found = self._detect(first, millivolts, usable, present)
+        found = {} if self._reading is None else self._reading.push(first, millivolts, usable, present)
         alive: Mask = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2))
         visible = standing & self._montage.spread(good & ~railed) if self._display else standing
         findings: list[Finding] = []
@@ -271,40 +265,9 @@ class EcgSegment:
         severity = self._indices.step(np.ascontiguousarray(x), saturated, good)
         off = self._electrodes.settled_off(last)
         changed = self._quality.step(severity, self._indices.flat, self._indices.railed, off)
+        if changed and self._reading is not None:
+            self._reading.quality(last + 1, self._quality.leads)
         return _Judged(changed, self._quality.leads["global"])
-
-    def _detect(self, first: int, millivolts: Floats, usable: Mask, present: Mask) -> dict[int, list[Found]]:
-        """Beats, and what is read from them, by the number of the hop that they are due in."""
-        found: dict[int, list[Found]] = {}
-        if self._detector is None:
-            return found
-        mv = millivolts[self._detected].astype(np.float32)
-        seen = usable[self._detected]
-        every = every_usable = None
-        if self._interpretation is not None:
-            every = (self._montage.derive @ millivolts).astype(np.float32)
-            every_usable = self._montage.spread(usable)
-        edges = [0, *(np.flatnonzero(np.diff(present)) + 1).tolist(), len(present)]
-        for at, stop in pairwise(edges):
-            if not present[at]:
-                self._unfed += stop - at
-                continue
-            if self._unfed:
-                self._detector.skip(self._unfed)
-                if self._interpretation is not None:
-                    self._interpretation.skip(self._unfed)
-                self._unfed = 0
-            for beat in self._detector.push(mv[:, at:stop], seen[:, at:stop]):
-                found.setdefault(max(beat.due, first + at) // self._hop, []).append(beat)
-                if self._interpretation is not None:
-                    self._interpretation.beat(beat)
-            if self._interpretation is not None and every is not None and every_usable is not None:
-                part = slice(at, stop)
-                for one in self._interpretation.push(
-                    every[:, part], every_usable[:, part], mv[:, part], seen[:, part]
-                ):
-                    found.setdefault(max(one.due, first + at) // self._hop, []).append(one)
-        return found
 
     def _said(self, last: int, judged: _Judged | None, found: Sequence[Found]) -> list[Finding]:
         """What was found in the hop that ends with sample `last`, each due by itself; quality and numbers, due with its end."""
@@ -312,12 +275,12 @@ class EcgSegment:
         findings: list[Finding] = []
         beats = False
         for one in sorted(found, key=lambda one: one.due):
-            one_due_ns = self._due(min(max(one.due, last + 1 - self._hop), last))
+            due = min(max(one.due, last + 1 - self._hop), last)
             if isinstance(one, DetectedBeat):
                 beats = True
-                findings += self._beat(one, one_due_ns)
-            elif self._interpretation is not None:
-                findings += self._interpretation.findings(one, one_due_ns, self._fit.time_of)
+                findings += self._beat(one, self._due(due))
+            else:
+                findings += self._interpreted(one, due)
         if judged:
             self._together = judged.together
             findings += [
@@ -326,7 +289,7 @@ class EcgSegment:
             ]
         rate = (
             Rate(None, Why.ANALYSIS_FAILED)
-            if self._detector is None
+            if self._reading is None
             else self._rate.at(last, self._together.grade is Grade.POOR)
         )
         second = due_ns // _SECOND_NS

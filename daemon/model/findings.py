@@ -63,6 +63,12 @@ class Why(StrEnum):
     LEARNING = "learning"  # too few beats yet
     NO_BEATS = "no_beats"  # signal is good and there is no beat in it
     NO_WAVE = "no_wave"  # the wave that it is measured from is not there
+    IRREGULAR = "irregular"  # the rhythm, or its rate, is not steady enough for it to mean anything
+    ECTOPIC = "ectopic"  # too many beats that are not normal
+    INCONSISTENT = (
+        "inconsistent"  # the limb leads do not add up (I + III is not II): their scales or places are wrong
+    )
+    NO_RHYTHM = "no_rhythm"  # no beats of a rhythm that it can be measured in
     ANALYSIS_FAILED = "analysis_failed"
 
 
@@ -160,12 +166,54 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something worth a person's look. `name` is a word key; `numbers` (name, value, unit) are what the rule went by."""
+    """Something worth a person's look. `name` is a word key; `numbers` (name, value, unit) are what the rule went by.
+
+    A number of one lead is named "st_j.V2". `detail` is a word key too, "" for none: the territory ("inferior"), the exchange ("ra_la").
+    """
 
     t_ns: Nanos
     due_ns: Nanos
     name: str
     numbers: tuple[tuple[str, float, str], ...]
+    evidence: Evidence
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What was measured against what: `value` `relation` `limit`, in `unit`. `lead` "" = not of one lead.
+
+    `relation` is ">", ">=", "<", "<=" or "=" (the value is the evidence, and there is no limit to it).
+    """
+
+    name: str
+    lead: str
+    value: float
+    unit: str
+    relation: str = "="
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of an interpretation: `key` of daemon/words ("statement." + key), and the criteria that fired.
+
+    `absent` names what could not be measured, and why. No statement is confirmed before a clinician has confirmed it.
+    """
+
+    key: str
+    criteria: tuple[Criterion, ...] = ()
+    absent: tuple[tuple[str, Why], ...] = ()
+    unconfirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusions:
+    """What a recording of twelve leads shows, as of `t_ns`, in place of what was said before."""
+
+    t_ns: Nanos
+    due_ns: Nanos
+    statements: tuple[Statement, ...]
     evidence: Evidence
 
 
@@ -187,4 +235,4 @@ class DisplayBlock:
     chain: tuple[str, ...]
 
 
-Finding = Beat | Metric | Quality | Waves | Rhythm | Event | DisplayBlock
+Finding = Beat | Metric | Quality | Waves | Rhythm | Event | Conclusions | DisplayBlock

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from daemon.model.findings import Beat, Event, Finding, Metric, Quality, Rhythm
+from daemon.model.findings import Beat, Conclusions, Event, Finding, Metric, Quality, Rhythm
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -60,7 +60,7 @@ class Intake:
         try:
             self._item(bed, item)
             for finding in findings:
-                if isinstance(finding, Beat | Quality | Rhythm | Event):
+                if isinstance(finding, Beat | Quality | Rhythm | Event | Conclusions):
                     self.row(bed, finding)
                 elif isinstance(finding, Metric):
                     self._number(bed, finding)

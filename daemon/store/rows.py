@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from daemon.model.findings import Beat, Event, Evidence, Metric, Quality, Rhythm
+from daemon.model.findings import Beat, Conclusions, Event, Evidence, Metric, Quality, Rhythm
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -84,6 +84,7 @@ Entry = (
     | Quality
     | Rhythm
     | Event
+    | Conclusions
 )
 
 
@@ -125,6 +126,8 @@ class Rows:
                 self._event(bed, entry.t_ns, "rhythm", _body(entry, "t_ns", "due_ns"))
             case Event():
                 self._event(bed, entry.t_ns, "event", _body(entry, "t_ns", "due_ns"))
+            case Conclusions():
+                self._event(bed, entry.t_ns, "conclusions", _body(entry, "t_ns", "due_ns"))
             case Fact():
                 self._event(entry.bed, entry.t_ns, "fact", _body(entry, "t_ns", "bed"))
             case Command():
@@ -380,7 +383,7 @@ class Rows:
         return row
 
 
-def _body(entry: Quality | Rhythm | Event | Fact | Command | DeviceSeen, *without: str) -> dict[str, object]:
+def _body(entry: Quality | Rhythm | Event | Conclusions | Fact | Command | DeviceSeen, *without: str) -> dict[str, object]:
     """The fields of an entry, but for those that are columns."""
     return {key: value for key, value in asdict(entry).items() if key not in without}
 

@@ -1,7 +1,10 @@
 """What kind of beat it is: each against this patient's own normal beat and interval, both learnt as beats come, without labels.
 
-What is learnt does not depend on what was said, so that an error is never taught. The interval after a beat would tell more,
-but comes half a second too late.
+What is learnt of the normal beat and interval does not depend on what was said, so that an error is never taught. The
+interval after a beat would tell more, but comes half a second too late.
+
+N, S and V come from a fitted table. F is said in place of N by the rule of `fusion`, / in place of any by the pulses that
+`pacing` finds. Q where there is nothing to go by: the first beat of all, and noise.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import numpy.typing as npt
 
 from daemon.dsp.ecg.clusters import Clusters
 from daemon.dsp.ecg.decide import FEATURES, LAG_STEP_S, START_RR_S, Candidate, Signals
+from daemon.dsp.ecg.fusion import Fusions, is_mixture
+from daemon.dsp.ecg.pacing import PacedShapes
 from daemon.dsp.ecg.ring import Ring
 from daemon.dsp.ecg.trees import ClassTable
 from daemon.model.findings import BeatClass
@@ -38,6 +43,10 @@ NOISE_AT, MATCH_AT = FEATURES.index("noise_level"), FEATURES.index("match_mean")
 V_BAR, S_BAR, SURE_V = 0.4, 0.7, 0.8
 S_AFTER = 3  # beats: before, no interval is known to be the normal one
 S_EARLY = -0.07  # of log2: 5 % before its time; what is not early is not called premature
+PACED_EARLY = -0.1  # the same of a beat without a pulse; a pacemaker keeps its interval
+FUSION_EARLY = -0.13  # the same of a fusion beat: the normal one was due
+FUSION_V = 0.01  # of probability: something ventricular is in it, if too little for V
+FUSION_LEADS = 2  # with one, too many shapes are a sum of two others
 IRREGULAR_MAX = 0.5  # over it an early beat tells nothing: atrial fibrillation
 IRREGULAR_STEP, IRREGULAR_BEATS, IRREGULAR_LEAST = 0.12, 32, 8
 UNREADABLE, READABLE, MATCH_MIN = -0.5, -0.8, 0.5
@@ -62,28 +71,47 @@ class Classifier:
         self._first, self._stop = (round(at * rate_hz) for at in REACH_S)
         self._base, self._qrs, self._p, self._t = (self._part(span) for span in (BASE_S, QRS_S, P_S, T_S))
         self._clusters: Clusters | None = None
+        self._paced = PacedShapes()
+        self._fusions = Fusions()
+        self._mixed = False
+        self._shape = (0, True, 0.0)  # cluster of the last beat, whether it began it, its mean width in s
         self._intervals = Intervals()
         self._last: int | None = None
         self._last_like, self._last_width = NO_LIKENESS, 0.0
         self._unreadable = False
         self._beats = 0
 
-    def label(self, s: Signals, candidate: Candidate, *, interval_known: bool) -> BeatClass:
-        """The class of an accepted beat, and learn from it. `interval_known`: nothing was hidden before it."""
-        return self._decide(self._measure(s, candidate, interval_known=interval_known), candidate)
+    def label(
+        self, s: Signals, candidate: Candidate, *, interval_known: bool, pulse_s: float | None = None
+    ) -> BeatClass:
+        """The class of an accepted beat, and learn from it.
+
+        `interval_known`: nothing was hidden before it. `pulse_s`: where its pacing pulse stands, s from the candidate.
+        """
+        values = self._measure(s, candidate, interval_known=interval_known)
+        said = self._decide(values, candidate)
+        shape, new, width_s = self._shape
+        self._fusions.learn(shape, new=new, ventricular=said is BeatClass.VENTRICULAR)
+        early = bool(min(values[PREMATURE_AT]) < PACED_EARLY)
+        paced = self._paced.learn(shape, pulse_s, new=new, early=early, width_s=width_s)
+        return BeatClass.PACED if paced else said
 
     def _decide(self, values: Floats, candidate: Candidate) -> BeatClass:
         _, p_s, p_v = self._table.probabilities(values)
         noise = candidate.features[NOISE_AT]
         badly_matched = candidate.features[MATCH_AT] < MATCH_MIN
         self._unreadable = bool(badly_matched or noise > (READABLE if self._unreadable else UNREADABLE))
-        if p_v > (SURE_V if self._unreadable else V_BAR):
+        baseless = self._unreadable or self._beats <= 1
+        if p_v > (SURE_V if baseless else V_BAR):
             return BeatClass.VENTRICULAR
-        if self._unreadable:
+        if baseless:
             return BeatClass.UNKNOWN
-        early = self._beats > S_AFTER and min(values[PREMATURE_AT]) < S_EARLY
+        timing = min(values[PREMATURE_AT])
+        early = self._beats > S_AFTER and timing < S_EARLY
         if p_s > S_BAR and early and values[IRREGULAR_AT] < IRREGULAR_MAX:
             return BeatClass.SUPRAVENTRICULAR
+        if self._mixed and p_v > FUSION_V and timing > FUSION_EARLY:
+            return BeatClass.FUSION
         return BeatClass.NORMAL
 
     def _measure(self, s: Signals, candidate: Candidate, *, interval_known: bool) -> Floats:
@@ -103,10 +131,12 @@ class Classifier:
         like = like_best = NO_LIKENESS
         width_ratio = 0.0
         waves: tuple[float, ...] = NO_WAVES
+        self._mixed = False
         if reference >= 0:
             like, like_best = float(likeness.values[reference]), float(likeness.values.max())
             width_ratio = candidate.log_width - float(clusters.width[reference])
             waves = self._against(slow, clusters.slow[reference], scale * clusters.seen[reference])
+            self._mixed = self._is_mixed(clusters, slow, scale * clusters.seen[reference])
         values = np.array((
             *rhythm,
             like, like_best, self._last_like,
@@ -117,9 +147,10 @@ class Classifier:
         ))  # fmt: skip
         timing = rhythm[0]
         self._intervals.learn(rr_s, normal=min(like, self._last_like) > NORMAL_LIKE)
-        clusters.learn(
+        shape, new = clusters.learn(
             likeness, windows, slow, candidate.usable, timing, candidate.log_width, at / self._rate_hz
         )
+        self._shape = (shape, new, 2.0 ** float(clusters.width[shape]))
         self._last, self._last_like, self._last_width = at, like, candidate.log_width
         self._beats += 1
         return values
@@ -142,6 +173,18 @@ class Classifier:
             _half_log2(_energy(p_y) / size),
             _correlation(t_x, t_y), _half_log2(_energy(t_x - t_y) / size),
         )  # fmt: skip
+
+    def _is_mixed(self, clusters: Clusters, slow: Floats, scale: Floats) -> bool:
+        """Whether the QRS (leads, n) is a sum of the normal one and a ventricular one, seen in the same leads."""
+        used, normal = scale > 0, clusters.reference
+        others = [
+            k for k in self._fusions.ventricular if k != normal and not (clusters.seen[k][used] == 0).any()
+        ]
+        if not others or used.sum() < FUSION_LEADS:
+            return False
+        shapes = (slow, clusters.slow[normal], *(clusters.slow[k] for k in others))
+        x, n, *v = (shape[used, self._qrs] * scale[used, None] for shape in shapes)
+        return is_mixture(x, n, v)
 
     def _slow(self, slow: Ring, at: int) -> Floats:
         """The slow shape around `at`, from its value just before the QRS; before the first sample stands that one."""

@@ -80,14 +80,15 @@ class Clusters:
         timing: float,
         width: float,
         now_s: float,
-    ) -> None:
-        """Take a beat into the cluster that it is like, or as a new one; `usable` (leads,) is 1 or 0.
+    ) -> tuple[int, bool]:
+        """Take a beat into the cluster that it is like, or as a new one: which, and whether new; `usable` (leads,) is 1 or 0.
 
         `timing` is log2 of the interval before it over the normal one, `width` log2 of its width in s.
         """
         self._count *= FADE
         k = int(likeness.values.argmax()) if self.n else -1
-        if k >= 0 and likeness.values[k] > JOIN:
+        known = k >= 0 and bool(likeness.values[k] > JOIN)
+        if known:
             share = max(SHARE_MIN, 1 / (self._count[k] + 1))
             use, old = (usable > 0)[:, None], (self.seen[k] > 0)[:, None]
             for average, new in ((self._shape[k], windows[likeness.lag[k]]), (self.slow[k], slow)):
@@ -106,3 +107,4 @@ class Clusters:
             self.seen[k], self.timing[k], self.width[k], self._count[k] = usable, timing, width, 0.0
         self._count[k] += 1.0
         self._last_s[k] = now_s
+        return k, not known

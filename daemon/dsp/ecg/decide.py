@@ -78,6 +78,8 @@ class Memory:
         self._half = round(REACH_SHAPE_S * rate_hz)
         # Samples on either side of a candidate that its shape needs.
         self.reach = self._half + self._lags * self._lag_step
+        # Of these samples, the ones that each lag compares: (lags, samples of a shape).
+        self._lagged = np.arange(2 * self._lags + 1)[:, None] * self._lag_step + np.arange(2 * self._half + 1)
         self._shapes = Shapes(leads, 2 * self._half + 1)
         self._sizes: deque[float] = deque(maxlen=REMEMBERED)
         self._intervals_s: deque[float] = deque(maxlen=REMEMBERED)
@@ -106,9 +108,7 @@ class Memory:
         weight = s.weight.view(at, at + 1)[:, 0]
         level = s.level.view(at, at + 1)[:, 0]
         usable = (weight > 0).astype(np.float64)
-        windows = np.lib.stride_tricks.sliding_window_view(
-            s.shape.view(at - self.reach, at + self.reach + 1), 2 * self._half + 1, axis=1
-        )[:, :: self._lag_step].transpose(1, 0, 2)
+        windows = s.shape.view(at - self.reach, at + self.reach + 1)[:, self._lagged].transpose(1, 0, 2)
         match = self._shapes.match(windows, np.sqrt(weight) / level)
 
         total = float(weight.sum())

@@ -17,6 +17,7 @@ from daemon.dsp.ecg.classify import Classifier
 from daemon.dsp.ecg.decide import FEATURES, Candidate, Memory, Signals
 from daemon.dsp.ecg.front import FrontEnd
 from daemon.dsp.ecg.level import Levels, combine
+from daemon.dsp.ecg.pacing import Pulses
 from daemon.dsp.ecg.ring import Ring
 from daemon.dsp.ecg.trees import ClassTable, QrsTable
 from daemon.model.findings import BeatClass
@@ -26,9 +27,9 @@ __all__ = ["PROMISED_S", "DetectedBeat", "QrsDetector", "QrsTable"]
 PROMISED_S = 0.45  # from the R mark to the last sample that the decision needs, which is said within a live step; later only while starting
 
 BLOCK_S = 1.0
-CANDIDATE_MIN, CANDIDATE_HALF_S = 0.12, 0.100
+CANDIDATE_MIN, CANDIDATE_HALF_S = 0.12, 0.090
 DECISION_S = 0.290  # after the candidate: a rival 0.18 s later, and its shape
-RIVAL_S, REFRACTORY_S = 0.180, 0.200
+RIVAL_S, REFRACTORY_S = 0.180, 0.180
 START_AHEAD_S, START_BLIND_S = 0.25, 0.15
 BAR_CLEAN, BAR_NOISE = 0.28, 0.50
 MARK_HALF_S = 0.060
@@ -79,6 +80,7 @@ class QrsDetector:
         self._levels = Levels(n)
         self._memory = Memory(rate, n)
         self._classifier = None if classes is None else Classifier(rate, n, classes)
+        self._pulses = Pulses(rate_hz, n)
         self._block = round(BLOCK_S * rate)
         self._block_first = 0
         self._start_ahead = round(START_AHEAD_S * rate)
@@ -112,6 +114,8 @@ class QrsDetector:
 
     def _push(self, mv: npt.NDArray[np.float32], usable: npt.NDArray[np.bool_]) -> list[DetectedBeat]:
         new = self._front.push(mv, usable)
+        if self._classifier is not None:
+            self._pulses.push(mv, usable)
         s = self._s
         s.envelope.append(new.envelope)
         s.fine.append(new.fine)
@@ -177,9 +181,11 @@ class QrsDetector:
         if stop <= first:
             return
         values = c.view(first - half, stop + half)[0]
-        windows = np.lib.stride_tricks.sliding_window_view(values, 2 * half + 1)
-        found = (windows.argmax(axis=1) == half) & (values[half : half + stop - first] > CANDIDATE_MIN)
-        self._pending.extend((np.flatnonzero(found) + first).tolist())
+        middle = values[half : half + stop - first]
+        rising = (middle > CANDIDATE_MIN) & (middle > values[half - 1 : half - 1 + stop - first])
+        for k in np.flatnonzero(rising).tolist():
+            if values[k : k + 2 * half + 1].argmax() == half:
+                self._pending.append(first + k)
         self._searched = stop
 
     def _decide(self) -> list[DetectedBeat]:
@@ -231,7 +237,8 @@ class QrsDetector:
         self._levels.saw_beat()
         label = BeatClass.UNKNOWN
         if self._classifier is not None:
-            label = self._classifier.label(self._s, candidate, interval_known=interval_known)
+            pulse_s = self._pulses.of(at * step)
+            label = self._classifier.label(self._s, candidate, interval_known=interval_known, pulse_s=pulse_s)
         lead = self._timing_lead(at)
         mark = self._mark(lead, at, round(MARK_HALF_S * rate))
         needed = at + self._wait

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from daemon.model.findings import Why
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
@@ -36,18 +38,20 @@ class Variability:
     intervals: int
 
 
-def variability(t_s: Floats, rr_ms: Floats, normal: Bools) -> Variability | None:
+def variability(t_s: Floats, rr_ms: Floats, normal: Bools) -> Variability | Why:
     """From the RR intervals of a window: time of the beat that ends each, length, and whether it is an NN interval.
 
-    None where more than MOST_OTHER of them are not, or the NN intervals together are under LEAST_S.
+    ECTOPIC where more than MOST_OTHER of them are not, LEARNING where all of them together are under LEAST_S.
     """
-    if not len(rr_ms) or (~normal).mean() > MOST_OTHER or rr_ms[normal].sum() < 1000 * LEAST_S:
-        return None
+    if rr_ms.sum() < 1000 * LEAST_S:
+        return Why.LEARNING
+    if (~normal).mean() > MOST_OTHER or rr_ms[normal].sum() < (1 - MOST_OTHER) * 1000 * LEAST_S:
+        return Why.ECTOPIC
     nn = rr_ms[normal]
     joined = normal[1:] & normal[:-1] & (np.abs(np.diff(t_s) - rr_ms[1:] / 1000) < 0.5 * rr_ms[1:] / 1000)
     steps = np.diff(rr_ms)[joined]
     if len(steps) < 2:
-        return None
+        return Why.ECTOPIC
     vlf, lf, hf = (_power(t_s[normal], nn, band) for band in (VLF_HZ, LF_HZ, HF_HZ))
     return Variability(
         float(nn.mean()),

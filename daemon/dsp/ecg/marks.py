@@ -7,7 +7,7 @@ samples, the wave begins or ends. All places are in samples of the arrays given;
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -24,6 +24,11 @@ QRS_MASS_S, T_MASS_S, P_MASS_S = 0.020, 0.040, 0.020  # what is less is no wave
 TIED_S = 0.100  # a run belongs to a beat inside it, or no further away
 APART_S = 0.200  # two QRS complexes are no closer, end to begin
 P_REACH_S = 1.0  # before QRS on
+QUIET, NOISE_LEAST_S = (
+    0.1,
+    0.2,
+)  # probability of a QRS where noise is measured, and how much of that there must be
+NORMAL_SD = 1.4826  # of a normal distribution, in units of its median absolute value
 SMOOTH_HALF = 2  # samples on either side: a peak is looked for in means over 20 ms
 
 
@@ -68,6 +73,10 @@ class LeadMarks:
             self.p_state,
             self.p_taken_over,
         )
+
+    def without_p(self) -> LeadMarks:
+        """The same marks of a beat that has no P."""
+        return replace(self, p_on=None, p_peak=None, p_off=None, p_state=PState.ABSENT, p_taken_over=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,23 @@ def peak(y: Floats, on: float, off: float) -> float:
     return float(first + np.abs(smooth - chord).argmax())
 
 
+def noise_mv(y: Floats, qrs: Floats) -> Floats:
+    """Noise between the QRS complexes of high-passed mV (leads, n), given their probability (n,): (leads,) mV RMS.
+
+    What differs from the mean over 20 ms; a median, so that a wave's corner or a spike does not count. Of white noise that
+    is all but a fifth of the power, of P and T next to nothing. Infinite where too little lies between the complexes.
+    """
+    n = y.shape[1] - 2 * SMOOTH_HALF
+    between = qrs[SMOOTH_HALF : SMOOTH_HALF + n] < QUIET
+    if n < 1 or between.sum() < NOISE_LEAST_S * INNER_HZ:
+        return np.full(len(y), np.inf)
+    taps = 2 * SMOOTH_HALF + 1
+    mean = sum(y[:, k : k + n] for k in range(taps)) / taps
+    rest = np.abs(y[:, SMOOTH_HALF : SMOOTH_HALF + n] - mean)[:, between]
+    level: Floats = np.median(rest, axis=1) * (NORMAL_SD / np.sqrt(1 - 1 / taps))
+    return level
+
+
 def heaviest(found: list[Run]) -> Run | None:
     return max(found, key=lambda run: run.mass_s, default=None)
 
@@ -152,21 +178,30 @@ def _wave(p: Floats, y: Floats, run: Run | None) -> Wave | None:
 
 def tied(found: list[Run], at: float) -> Run | None:
     """The heaviest QRS run that holds the beat at `at`, or lies near enough."""
+    return heaviest([run for run in found if _near(run, at)])
+
+
+def _near(run: Run, at: float) -> bool:
     reach = TIED_S * INNER_HZ
-    return heaviest([run for run in found if run.first - reach <= at <= run.stop - 1 + reach])
+    return run.first - reach <= at <= run.stop - 1 + reach
 
 
-def draw(p: Floats, y: Floats, at: float) -> Waves:
-    """Waves of the beat at `at` from probabilities (3, n) and high-passed mV (n,), both up to the newest sample known."""
+def draw(p: Floats, y: Floats, at: float, before: float = -np.inf, after: float = np.inf) -> Waves:
+    """Waves of the beat at `at` from probabilities (3, n) and high-passed mV (n,), both up to the newest sample known.
+
+    `before` and `after`: the beats on either side, as far as there are any; its P and T lie between them.
+    """
     n = p.shape[1]
     found = runs(p[QRS], 0, n, QRS_CLOSED_S, QRS_MASS_S)
     qrs = tied(found, at)
     if qrs is None:
         return Waves()
     apart = APART_S * INNER_HZ
-    begin = max([run.stop for run in found if run.stop <= qrs.first - apart], default=0)
-    begin = max(begin, qrs.first - round(P_REACH_S * INNER_HZ))
-    end = min([run.first for run in found if run.first >= qrs.stop + apart], default=n)
+    earlier = [r.stop for r in found if r.stop <= qrs.first - (0 if _near(r, before) else apart)]
+    later = [r.first for r in found if r.first >= qrs.stop + (0 if _near(r, after) else apart)]
+    reach = qrs.first - round(P_REACH_S * INNER_HZ)
+    begin = max([*earlier, 0, reach, int(max(before, 0))])
+    end = min([*later, n, int(min(after, n))])
     return Waves(
         _ends(p[QRS], qrs),
         _wave(p[P], y, heaviest(runs(p[P], begin, qrs.first, P_CLOSED_S, P_MASS_S))),

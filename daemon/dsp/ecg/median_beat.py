@@ -1,7 +1,7 @@
-"""The median beat, and what is read in it: amplitudes, ST level and slope, net areas for the axis.
+"""The median beat: beats of the dominant shape laid over each other, the median taken sample by sample, at the device's own rate.
 
-Beats of the dominant shape are laid over each other and the median is taken sample by sample, at the device's own rate. Noise
-and single odd beats go, what all have in common stays. Give it the signal from 0.05 Hz up: a higher low-cut moves ST.
+Noise and single odd beats go, what all have in common stays. Give it the signal from 0.05 Hz up: a higher low-cut moves ST.
+What is read in it stands in `levels`.
 """
 
 from __future__ import annotations
@@ -12,128 +12,132 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daemon.dsp.ecg.marks import LeadMarks
-
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 BEFORE_S, AFTER_S = 0.45, 0.65  # of the R mark
 SHIFT_S = 0.020  # that a beat is moved by, at most
+CORE_S = 0.12  # of the R mark, either side: what a shape is judged by
 LIKE = 0.9  # correlation with the dominant shape
-LEAST_BEATS = 8
+LEAST_BEATS = 3  # as many as a median needs; a slow heart gives no more in ten seconds
+NEXT_S = 2.5  # to the next beat, if it is to tell which way the baseline goes
 LEVEL_S, LEVEL_GAP_S = 0.020, 0.004  # PQ level: median of 20 ms that end 4 ms before QRS on
-ST_AFTER_J_S = (0.0, 0.060, 0.080)
-MEAN_HALF_S = 0.004  # an ST level is the mean of 8 ms
 
 
 @dataclass(frozen=True, slots=True)
 class MedianBeat:
-    """`mv` (leads, n) with R at sample `r`; `beats` went into it."""
+    """`mv` (leads, n) with R at sample `r`. `chosen` are the places of the beats that went into it among those offered.
+
+    `r_marks` are their R marks as moved to fit; `leads` (leads,) says which rows hold anything, the others are NaN.
+    """
 
     mv: Floats
     r: int
     rate_hz: float
-    beats: int
+    chosen: tuple[int, ...]
+    r_marks: tuple[int, ...]
+    leads: Bools
+
+    @property
+    def beats(self) -> int:
+        return len(self.chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """Of one lead, mV against the PQ level, slope in mV/s. A wave that is not there has no amplitude.
+def median_beat(
+    mv: Floats, r_marks: Sequence[int], rate_hz: float, qrs_on: int | None = None
+) -> MedianBeat | None:
+    """From a strip mV (leads, n), NaN where a lead could not be used, and its R marks.
 
-    `q_mv` and `s_mv` are negative: the deepest point before, and after, the R; `st_mv` at J, J + 60 and J + 80 ms.
+    `qrs_on` samples from R each beat's own PQ level ends (negative), and is set to zero before the median is taken, so
+    that a baseline that wanders does no harm. None unless LEAST_BEATS beats of one shape lie whole within the strip.
     """
-
-    p_mv: float | None
-    q_mv: float | None
-    r_mv: float | None
-    s_mv: float | None
-    t_mv: float | None
-    st_mv: tuple[float | None, float | None, float | None]
-    st_slope_mv_s: float | None
-    qrs_area_mv_s: float
-    p_area_mv_s: float | None
-    t_area_mv_s: float | None
-
-
-def median_beat(mv: Floats, r_marks: Sequence[int], rate_hz: float) -> MedianBeat | None:
-    """From a strip mV (leads, n) and its R marks; None unless LEAST_BEATS beats of one shape lie whole within it."""
     before, after, shift = (round(s * rate_hz) for s in (BEFORE_S, AFTER_S, SHIFT_S))
-    inside = [r for r in r_marks if r - before - shift >= 0 and r + after + shift < mv.shape[1]]
+    inside = [k for k, r in enumerate(r_marks) if r - before - shift >= 0 and r + after + shift < mv.shape[1]]
+    lost = np.concatenate([np.zeros((len(mv), 1), np.int64), np.isnan(mv).cumsum(axis=1)], axis=1)
+    whole = np.array(
+        [lost[:, r_marks[k] + after + shift] == lost[:, r_marks[k] - before - shift] for k in inside]
+    ).reshape(len(inside), len(mv))
+    rows, usable = _rows(whole)
+    inside = [k for k, use in zip(inside, usable, strict=True) if use]
     if len(inside) < LEAST_BEATS:
         return None
-    core = round(0.12 * rate_hz)
+    chosen, moved = _alike(mv[rows], r_marks, inside, rate_hz)
+    if len(chosen) < LEAST_BEATS:
+        return None
+    stack = np.stack([mv[rows, r - before : r + after] for r in moved])
+    if qrs_on is not None:
+        stack -= _baselines(stack, moved, before + qrs_on, rate_hz)
+    middle = np.full((len(mv), before + after), np.nan)
+    middle[rows] = np.median(stack, axis=0)
+    return MedianBeat(middle, before, rate_hz, tuple(chosen), tuple(moved), rows)
+
+
+def _baselines(stack: Floats, moved: Sequence[int], qrs_on: int, rate_hz: float) -> Floats:
+    """Under each beat (beats, leads, n) the line from its PQ level to that of the next; of the last, that before it.
+
+    Meyer and Keiser, Comput Biomed Res 1977;10:459, draw a curve through these levels; between two of them a line does.
+    """
+    first, stop = level_span(qrs_on, rate_hz)
+    level = np.median(stack[:, :, max(first, 0) : max(stop, 1)], axis=2)
+    step = np.diff(np.array(moved))
+    near = (step < NEXT_S * rate_hz)[:, None]
+    slope = np.where(near, np.diff(level, axis=0) / step[:, None], 0.0)
+    slope = np.concatenate([slope, slope[-1:]])
+    from_level = np.arange(stack.shape[2]) - (first + stop) / 2
+    lines: Floats = level[:, :, None] + slope[:, :, None] * from_level
+    return lines
+
+
+def level_span(qrs_on: int, rate_hz: float) -> tuple[int, int]:
+    """Samples first .. stop - 1 of the PQ level of a beat whose QRS begins at `qrs_on`."""
+    stop = qrs_on - round(LEVEL_GAP_S * rate_hz)
+    return stop - max(round(LEVEL_S * rate_hz), 1), stop
+
+
+def middle(x: Floats) -> float:
+    """The median of a few values; numpy's own costs ten times as much for as few."""
+    ordered = np.sort(x)
+    n = len(ordered)
+    return float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+
+
+def _rows(whole: Bools) -> tuple[Bools, Bools]:
+    """Leads (rows) and beats that stand together, from which beat is whole in which lead (beats, leads).
+
+    The lead that costs the most beats is left out, until enough beats are whole in all that remain.
+    """
+    rows: Bools = np.asarray(whole.sum(axis=0) >= LEAST_BEATS)
+    while rows.any():
+        beats: Bools = np.logical_and.reduce(whole[:, rows], axis=1)
+        if beats.sum() >= LEAST_BEATS and 2 * beats.sum() >= whole[:, rows].any(axis=1).sum():
+            return rows, beats
+        counts = np.where(rows, whole.sum(axis=0), len(whole) + 1)
+        rows[counts.argmin()] = False
+    return rows, np.zeros(len(whole), dtype=np.bool_)
+
+
+def _alike(
+    mv: Floats, r_marks: Sequence[int], inside: Sequence[int], rate_hz: float
+) -> tuple[list[int], list[int]]:
+    """The beats of the dominant shape, and their R marks moved to where they fit it best."""
+    core, shift = round(CORE_S * rate_hz), round(SHIFT_S * rate_hz)
 
     def shape(r: int) -> Floats:
         piece = mv[:, r - core : r + core]
         centred: Floats = (piece - piece.mean(axis=1, keepdims=True)).ravel()
         return centred / max(float(np.sqrt(centred @ centred)), 1e-12)
 
-    shapes = np.stack([shape(r) for r in inside])
-    model = shapes[int((shapes @ shapes.T > LIKE).sum(axis=1).argmax())]
-    chosen: list[int] = []
-    for r in inside:
-        fits = [float(shape(r + lag) @ model) for lag in range(-shift, shift + 1)]
-        best = int(np.argmax(fits))
+    shapes = np.stack([shape(r_marks[k]) for k in inside])
+    model = shapes[int((shapes @ shapes.T > LIKE).sum(axis=1).argmax())].reshape(len(mv), 2 * core)
+    chosen, moved = [], []
+    for k in inside:
+        r = r_marks[k]
+        piece = mv[:, r - core - shift : r + core + shift]
+        windows = np.lib.stride_tricks.sliding_window_view(piece, 2 * core, axis=1)
+        power = (windows**2).sum(axis=2) - windows.sum(axis=2) ** 2 / (2 * core)
+        fits = np.einsum("ltw,lw->t", windows, model) / np.sqrt(np.maximum(power.sum(axis=0), 1e-24))
+        best = int(fits.argmax())
         if fits[best] > LIKE:
-            chosen.append(r + best - shift)
-    if len(chosen) < LEAST_BEATS:
-        return None
-    stack = np.stack([mv[:, r - before : r + after] for r in chosen])
-    return MedianBeat(np.median(stack, axis=0), before, rate_hz, len(chosen))
-
-
-def levels(beat: MedianBeat, lead: int, marks: LeadMarks) -> Levels | None:
-    """What is read in one lead at its marks, given in samples of the median beat; None without a QRS or a level before it."""
-    if marks.qrs_on is None or marks.qrs_off is None:
-        return None
-    rate, n = beat.rate_hz, beat.mv.shape[1]
-    on, j = round(marks.qrs_on), round(marks.qrs_off)
-    stop = on - round(LEVEL_GAP_S * rate)
-    first = stop - max(round(LEVEL_S * rate), 1)
-    if first < 0 or j + 1 >= n or not on < j:
-        return None
-    x = beat.mv[lead] - float(np.median(beat.mv[lead, first:stop]))
-    qrs = x[on : j + 1]
-    top = int(qrs.argmax())
-    r_mv = float(qrs[top]) if qrs[top] > 0 else None
-    q_mv, s_mv = (_depth(qrs[:top]), _depth(qrs[top:])) if r_mv is not None else (_depth(qrs), None)
-    st = tuple(_mean_at(x, j + after * rate, rate) for after in ST_AFTER_J_S)
-    slope = None if st[0] is None or st[2] is None else (st[2] - st[0]) / ST_AFTER_J_S[2]
-    return Levels(
-        _height(x, marks.p_on, marks.p_off),
-        q_mv,
-        r_mv,
-        s_mv,
-        _height(x, marks.t_on, marks.t_off),
-        (st[0], st[1], st[2]),
-        slope,
-        float(qrs.sum()) / rate,
-        _area(x, marks.p_on, marks.p_off, rate),
-        _area(x, marks.t_on, marks.t_off, rate),
-    )
-
-
-def _depth(x: Floats) -> float | None:
-    return float(x.min()) if len(x) and x.min() < 0 else None
-
-
-def _within(x: Floats, on: float | None, off: float | None) -> Floats | None:
-    if on is None or off is None or round(on) < 0 or round(off) >= len(x):
-        return None
-    return x[round(on) : round(off) + 1]
-
-
-def _height(x: Floats, on: float | None, off: float | None) -> float | None:
-    """The value farthest from the level, with its sign."""
-    wave = _within(x, on, off)
-    return None if wave is None else float(wave[np.abs(wave).argmax()])
-
-
-def _area(x: Floats, on: float | None, off: float | None, rate_hz: float) -> float | None:
-    wave = _within(x, on, off)
-    return None if wave is None else float(wave.sum()) / rate_hz
-
-
-def _mean_at(x: Floats, at: float, rate_hz: float) -> float | None:
-    half = round(MEAN_HALF_S * rate_hz)
-    first, stop = round(at) - half, round(at) + half + 1
-    return float(x[first:stop].mean()) if first >= 0 and stop <= len(x) else None
+            chosen.append(k)
+            moved.append(r + best - shift)
+    return chosen, moved

@@ -9,7 +9,7 @@ the median.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 
 from daemon.dsp.ecg.condition import INNER_HZ
@@ -53,35 +53,42 @@ class Vote:
         self._single = {lead: Majority() for lead in leads}
         self._together = Majority()
 
-    def step(self, drawn: Mapping[str, Waves], *, p_can_be_told: bool) -> dict[str, LeadMarks]:
-        """Marks of a beat by lead, and OVER_ALL; `p_can_be_told`: not finding a P means that there is none."""
-        nothing = {lead: LeadMarks() for lead, w in drawn.items() if w.qrs is None}
+    def step(
+        self, drawn: Mapping[str, Waves], *, p_can_be_told: bool, noisy: Collection[str] = ()
+    ) -> dict[str, LeadMarks]:
+        """Marks of a beat by lead, and OVER_ALL; `p_can_be_told`: not finding a P means that there is none.
+
+        Of a `noisy` lead it is unknown whether there is a P, and it has no voice in it.
+        """
         heard = {lead: w for lead, w in drawn.items() if w.qrs is not None}
-        if not heard:
-            return nothing | {OVER_ALL: LeadMarks()}
-        have = {lead: w.p is not None and w.p.mass_s > BELIEVED_S for lead, w in heard.items()}
+        clear = {lead: w for lead, w in heard.items() if lead not in noisy}
+        have = {lead: w.p is not None and w.p.mass_s > BELIEVED_S for lead, w in clear.items()}
         believed = {lead: self._single[lead].step(seen=seen) for lead, seen in have.items()}
-        together = self._together.step(seen=2 * sum(have.values()) > len(have))
-        marks = {}
-        if len(heard) >= VOTING_LEADS:
-            shared = _shared([w.p for w in heard.values()])
+        if clear:
+            together = self._together.step(seen=2 * sum(have.values()) > len(have))
+        marks = {lead: _marks(w, None, told=False) for lead, w in heard.items()}
+        if len(clear) >= VOTING_LEADS:
+            shared = _shared([w.p for w in clear.values()])
             told = p_can_be_told and self._together.full
-            for lead, w in heard.items():
+            for lead, w in clear.items():
                 marks[lead] = _marks(w, (w.p or shared) if together else None, told=told)
         else:
-            for lead, w in heard.items():
+            for lead, w in clear.items():
                 told = p_can_be_told and self._single[lead].full
                 marks[lead] = _marks(w, w.p if believed[lead] else None, told=told)
-        return marks | nothing | {OVER_ALL: over_all(list(marks.values()))}
+        nothing = {lead: LeadMarks() for lead, w in drawn.items() if w.qrs is None}
+        voices = {lead: marks[lead] for lead in clear}
+        return marks | nothing | {OVER_ALL: over_all(list(marks.values()), list(voices.values()))}
 
 
-def over_all(marks: Sequence[LeadMarks]) -> LeadMarks:
-    """Marks over all leads, of one or more; a wave that fewer than half of the leads have is absent."""
-    p_on, p_peak, p_off = _together("p", ("on", "peak", "off"), marks)
+def over_all(marks: Sequence[LeadMarks], clear: Sequence[LeadMarks] | None = None) -> LeadMarks:
+    """Marks over all leads; a wave that fewer than half of them have is absent, P of the `clear` ones (None: all)."""
+    clear = marks if clear is None else clear
+    p_on, p_peak, p_off = _together("p", ("on", "peak", "off"), clear)
     qrs_on, qrs_off = _together("qrs", ("on", "off"), marks)
     t_on, t_peak, t_off = _together("t", ("on", "peak", "off"), marks)
-    states = [m.p_state for m in marks]
-    state = max((PState.ABSENT, PState.UNKNOWN), key=states.count) if p_on is None else PState.PRESENT
+    states = [m.p_state for m in clear]
+    state = max((PState.UNKNOWN, PState.ABSENT), key=states.count) if p_on is None else PState.PRESENT
     return LeadMarks(p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off, state)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from daemon.cli import main
+from daemon.words import say
+from firmware_bridge.simulators.patient import Patient
 
 
 def lines_of(capsys, *arguments):
@@ -101,3 +103,37 @@ def test_a_reader_that_stops_early_is_no_error(edf):
     assert process.wait(20) == 0
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+def twelve_leads(path, seconds=10):
+    """An EDF file of a heart of the simulator, as a 12-lead recorder writes it."""
+    mv = Patient(500.0, seed=3).next(seconds * 500).T
+    names = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+    signals = [
+        edfio.EdfSignal(x, 500, label=f"ECG {name}", physical_dimension="mV", physical_range=(-5, 5))
+        for name, x in zip(names, mv, strict=True)
+    ]
+    edfio.Edf(signals).write(path)
+    return path
+
+
+def test_ten_seconds_of_twelve_leads_end_with_measurements_and_unconfirmed_conclusions(tmp_path, capsys):
+    lines = lines_of(capsys, twelve_leads(tmp_path / "twelve.edf"))
+    last = [line for line in lines if line["type"] == "conclusions"][-1]
+    st = [line for line in lines if line.get("st_j60") is not None]
+
+    assert {line["lead"] for line in st} == {
+        "I",
+        "II",
+        "III",
+        "aVR",
+        "aVL",
+        "aVF",
+        *(f"V{k}" for k in range(1, 7)),
+    }
+    assert all(line["unit"] == "mV" for line in st)
+    assert last["reported_at"] == 10.0
+    assert all(one["unconfirmed"] is True for one in last["statements"])
+    sinus = next(one for one in last["statements"] if one["statement"] == "sinus_rhythm")
+    assert sinus["text"] == say("statement.sinus_rhythm") != "statement.sinus_rhythm"
+    assert {"name", "lead", "value", "unit", "relation", "limit"} == set(sinus["criteria"][0])

@@ -9,7 +9,7 @@ from daemon.dsp.ecg.rhythm.table import load_rhythm_table
 from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
 from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
-from daemon.model.findings import Beat, Event, Metric, Rhythm, Waves
+from daemon.model.findings import Beat, Event, Metric, Rhythm, Waves, Why
 from daemon.model.signals import Channel, Quantity, SampleBlock, Segment, Stream
 from firmware_bridge.simulators.patient import Patient
 
@@ -116,3 +116,24 @@ def test_a_pause_is_an_event_with_its_length():
 
     assert pauses
     assert any(2.5 <= value <= 5 for f in pauses for _, value, unit in f.numbers if unit == "s")
+
+
+def test_while_fibrillation_is_said_there_is_no_p_and_no_pr():
+    patient = Patient(RATE_HZ, seed=8)
+    patient.rate_bpm = 75
+    parts = [counts_of(patient, 30)]
+    patient.rhythm = "af"
+    parts.append(counts_of(patient, 90))
+    found = findings(np.concatenate(parts, axis=1), [])
+    said = next(f for f in found if isinstance(f, Rhythm) and f.label == "AFIB" and f.end_ns is None)
+    ended = [f.due_ns for f in found if isinstance(f, Rhythm) and f.label == "AFIB" and f.end_ns is not None]
+    until = min(ended, default=118e9)
+    behind = found[found.index(said) :]
+
+    during = [f for f in behind if isinstance(f, Waves) and f.due_ns < until]
+    assert len({f.t_ns for f in during}) > 20
+    assert {(f.p_state, f.p_on_ns) for f in during} == {("absent", None)}
+    pr = [f for f in behind if isinstance(f, Metric) and f.name == "pr_interval" and f.due_ns < until]
+    assert {(f.value, f.why) for f in pr} == {(None, Why.NO_WAVE)}
+    before = [f.value for f in found if isinstance(f, Metric) and f.name == "pr_interval" and f.t_ns < 30e9]
+    assert before[-1] is not None

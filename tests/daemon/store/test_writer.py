@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from daemon.model.findings import (
     Beat,
     BeatClass,
+    Conclusions,
+    Criterion,
     Event,
     Evidence,
     Grade,
     Metric,
     Quality,
     Rhythm,
+    Statement,
     Trouble,
     Why,
 )
@@ -252,3 +255,19 @@ async def test_the_clock_of_a_boot_is_its_last_offset(running, path, clock):
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT state FROM clock_offsets").fetchall() == [("unset",), ("set",)]
     db.close()
+
+
+async def test_conclusions_are_stored_with_the_criteria_that_fired(running, path, line):
+    evidence = Evidence(line.segment.id, 0, 4999, "conclude/1")
+    slow = Statement("sinus_bradycardia", (Criterion("heart_rate", "", 52.0, "bpm", "<", 60.0),))
+    part = Statement("not_all_measured", (), (("V2", Why.LEADS_OFF),))
+    async with running() as writer:
+        writer.offer("1", line.block(0, line.samples(600)), [Conclusions(10, 20, (slow, part), evidence)])
+
+    (stored,) = (one for one in ask(path, lambda r: r.events(*ALWAYS)) if one.kind == "conclusions")
+    first, second = stored.body["statements"]
+    assert first["key"] == "sinus_bradycardia"
+    assert first["criteria"][0] | {"value": 52.0, "relation": "<", "limit": 60.0} == first["criteria"][0]
+    assert first["unconfirmed"] is True
+    assert second["absent"] == [["V2", "leads_off"]]
+    assert stored.body["evidence"]["rule"] == "conclude/1"

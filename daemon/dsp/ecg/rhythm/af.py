@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daemon.dsp.ecg.rhythm.beats import SeenBeat
+from daemon.dsp.ecg.rhythm.said import Numbers
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,13 +33,10 @@ LIMIT = 6.0
 
 @dataclass(frozen=True, slots=True)
 class AfChange:
-    """AF began or ended at `sample`; `score`, `entropy`, `coherence` as of the decision."""
+    """AF began or ended at `sample`."""
 
     on: bool
     sample: int
-    score: float
-    entropy: float
-    coherence: float
 
 
 def features(rr: Floats) -> Floats:
@@ -118,6 +116,7 @@ class AfWatch:
     def clear(self) -> None:
         """Start anew; no AF is on."""
         self.on = False
+        self.score = 0.0
         self.rr: deque[float] = deque(maxlen=max(WINDOWS))  # ectopic beats made good
         self._raw: deque[float] = deque(maxlen=32)
         self._dropped: deque[bool] = deque(maxlen=32)
@@ -139,18 +138,24 @@ class AfWatch:
         if len(self.rr) < WINDOWS[0]:
             return None
         self._scores.append(self._score())
-        score = float(np.mean(self._scores))
-        if self.on and score < OFF:
+        self.score = float(np.mean(self._scores))
+        if self.on and self.score < OFF:
             self.on = False
-            return self._change(score, self._marks[0])
-        if not self.on and score > ON:
-            begun = len(self.rr) == WINDOWS[0]
+            return AfChange(on=False, sample=self._marks[0])
+        if not self.on and self.score > ON:
             self.on = True
-            return self._change(score, self._first if begun else self._marks[0])
+            begun = len(self.rr) == WINDOWS[0]
+            return AfChange(on=True, sample=self._first if begun else self._marks[0])
         return None
 
-    def _change(self, score: float, sample: int) -> AfChange:
-        return AfChange(self.on, sample, score, self._entropy, self._coherence)
+    @property
+    def numbers(self) -> Numbers:
+        """Evidence."""
+        return (
+            ("af_score", self.score, ""),
+            ("sample_entropy", self._entropy, ""),
+            ("p_coherence", self._coherence, ""),
+        )
 
     def _take(self, beat: SeenBeat) -> None:
         """Put the interval before a beat into the series, ectopic beats made good."""
@@ -158,7 +163,8 @@ class AfWatch:
             self._odd = []
             return
         self._raw.append(beat.rr_s)
-        self._odd.append(beat.rr_s)
+        if len(self._odd) <= 2:  # more are no single beat: how many does not matter
+            self._odd.append(beat.rr_s)
         if beat.foreign:
             self._dropped.append(True)
             return

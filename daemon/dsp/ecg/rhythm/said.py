@@ -26,7 +26,7 @@ class RhythmSaid:
 
 @dataclass(frozen=True, slots=True)
 class EventSaid:
-    """Something that happened at sample `at`, seen in samples `first` .. `last`."""
+    """Something that happened at sample `at`, seen in samples `first` .. `last`; `detail` is a word key for where."""
 
     name: str
     at: int
@@ -35,6 +35,7 @@ class EventSaid:
     due: int
     numbers: Numbers
     rule: str
+    detail: str = ""
 
 
 Said = RhythmSaid | EventSaid

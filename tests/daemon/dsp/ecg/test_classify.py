@@ -100,6 +100,13 @@ def test_one_normal_heart_has_normal_beats_whatever_its_rate(heart, fitted, clas
         assert {label for t, label in said if t > 5} == {N}, bpm
 
 
+def test_the_first_beat_has_no_class_and_every_other_one_has(heart, fitted, classes):
+    said = named(fitted, classes, heart(RATE_HZ, 30.0, np.arange(0.6, 28.0, 0.8), GAINS))
+
+    assert [label for _, label in said][:1] == [Q]
+    assert Q not in [label for _, label in said][1:]
+
+
 def test_beats_in_noise_as_tall_as_they_are_have_no_class(heart, fitted, classes):
     beats = np.arange(0.6, 118.0, 0.8)
     x = heart(RATE_HZ, 120.0, beats, GAINS)

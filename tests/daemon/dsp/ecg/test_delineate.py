@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.dsp.ecg.delineate import BeatWaves, Delineator
-from daemon.dsp.ecg.marks import FIDUCIALS, PState
+from daemon.dsp.ecg.marks import FIDUCIALS, LeadMarks, PState
 from daemon.dsp.ecg.tables import load_waves_table
 from daemon.dsp.ecg.vote import OVER_ALL
 
@@ -88,7 +88,7 @@ def test_without_p_it_is_absent_after_eight_beats_and_not_before(heart, monkeypa
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_no_bit_depends_on_the_cut(data):
-    rate_hz = data.draw(st.sampled_from([125.0, 250.0, 360.0, 500.0]))
+    rate_hz = data.draw(st.sampled_from([125.0, 128.0, 200.0, 250.0, 257.0, 333.3, 360.0, 500.0, 1000.0]))
     n = round(9 * rate_hz)
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     t = np.arange(n) / rate_hz
@@ -112,14 +112,33 @@ def test_no_bit_depends_on_the_cut(data):
     assert len(whole) == len(cut)
 
 
+@pytest.mark.parametrize("rate_hz", [257.0, 333.3, 500.0])
+def test_a_beat_told_behind_a_short_gap_is_marked_from_before_it(heart, rate_hz):
+    """A gap shorter than the detector's delay: whether the beat was told of with the gap must not matter."""
+    beats = np.arange(0.6, 9, 0.8)
+    x = heart(rate_hz, 9, beats, GAINS)
+    gap = (4.9, 5.0)  # the beat at 4.6 s is due at 5.05 s
+
+    whole = said(x, rate_hz, beats, gap=gap)
+    cut = said(x, rate_hz, beats, range(0, 9000, 10), gap=gap)
+
+    assert bits(whole) == bits(cut)
+    beat = next(b for b in cut if abs(b.sample / rate_hz - 4.6) < 0.01)
+    assert beat.marks["II"].p_state is PState.PRESENT
+    assert beat.marks["II"].qrs_off is not None
+    assert beat.due >= round(5.05 * rate_hz)
+
+
 def test_behind_a_gap_all_is_silent_for_a_second(heart):
     beats = np.arange(0.6, 16, 0.85)
 
     marked = said(heart(360.0, 16.5, beats, GAINS), 360.0, beats, gap=(6.0, 8.0))
 
-    silent = [b.sample / 360 for b in marked if not b.marks]
+    silent = [b.sample / 360 for b in marked if b.marks == {OVER_ALL: LeadMarks()}]
+    assert silent
     assert all(6.0 <= at <= 9.6 for at in silent)
-    spoken = [b.sample / 360 for b in marked if b.marks]
+    spoken = [b.sample / 360 for b in marked if {*LEADS} <= {*b.marks}]
+    assert len(silent) + len(spoken) == len(marked)
     assert not [at for at in spoken if 6.0 < at < 9.0]
     assert [at for at in spoken if 5.0 < at < 6.0], "the beat before the gap is marked as far as it is known"
     assert [at for at in spoken if 9.6 < at < 11.0]
@@ -165,6 +184,44 @@ def test_beats_without_any_signal_are_answered_without_marks(heart):
     assert all(at is None for b in marked for m in b.marks.values() for at in [m.qrs_on, m.p_on, m.t_off])
 
 
+def test_without_a_lead_every_mark_is_missing_and_p_unknown(heart):
+    beats = np.arange(0.6, 12, 0.85)
+    x = heart(360.0, 12.5, beats, GAINS)
+
+    marked = said(x, 360.0, beats, usable=np.zeros(x.shape, dtype=bool))
+
+    assert marked
+    assert all(b.marks == {OVER_ALL: LeadMarks()} for b in marked)
+    assert LeadMarks().p_state is PState.UNKNOWN
+
+
+@pytest.mark.parametrize(("noise_mv", "told"), [(0.030, True), (0.060, False)])
+def test_in_noise_above_40_uv_p_is_unknown_not_absent_and_not_there(heart, noise_mv, told):
+    beats = np.arange(0.6, 25, 0.85)
+    x = heart(250.0, 25.5, beats, (1.0,), noise_mv=noise_mv)  # all of the noise is in the band at 250 Hz
+
+    marked = said(x, 250.0, beats, leads=("II",))
+
+    states = {b.marks[lead].p_state for b in marked[8:] for lead in ("II", OVER_ALL)}
+    assert states == ({PState.PRESENT} if told else {PState.UNKNOWN})
+    assert all(b.marks["II"].qrs_on is not None for b in marked[1:-1])
+    if not told:
+        assert all(b.marks["II"].p_on is None for b in marked)
+
+
+def test_a_noisy_lead_leaves_p_of_the_others_as_it_is(heart):
+    beats = np.arange(0.6, 20, 0.85)
+    x = heart(250.0, 20.5, beats, GAINS)
+    x[2] += np.random.default_rng(3).normal(0, 0.08, x.shape[1]).astype(np.float32)
+
+    marked = said(x, 250.0, beats)
+
+    for beat in marked[2:-1]:
+        assert beat.marks["III"].p_state is PState.UNKNOWN
+        assert beat.marks["II"].p_state is PState.PRESENT
+        assert beat.marks[OVER_ALL].p_state is PState.PRESENT
+
+
 def test_a_pause_does_not_hold_back_the_beat_before_it(heart):
     beats = np.array([0.6, 1.4, 2.2])
 
@@ -184,7 +241,8 @@ def test_memory_does_not_grow():
     delineator = Delineator(250.0, ("I", "II"), TABLE)
 
     def held():
-        return sum(ring._data.nbytes for ring in (delineator._p, delineator._y)) + len(delineator._heard)
+        stretches = (delineator._now, delineator._past)
+        return sum(s._p._data.nbytes + s._y._data.nbytes + len(s._heard) for s in stretches)
 
     for minute in range(6):
         delineator.beat(minute * 15000 + 100, minute * 15000 + 210)

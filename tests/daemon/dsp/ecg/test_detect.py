@@ -46,13 +46,30 @@ def test_every_beat_is_marked_at_any_rate(heart, fitted, rate_hz):
     assert_same(beats, times, rate_hz)
 
 
-@pytest.mark.parametrize("bpm", [30, 45, 60, 100, 150, 200])
+@pytest.mark.parametrize("bpm", [20, 30, 45, 60, 100, 150, 200])
 def test_every_beat_is_marked_at_any_heart_rate(heart, fitted, bpm):
     times = regular(bpm, 30, first=1.0)
 
     beats = found(QrsDetector(250.0, ("II",), fitted), heart(250.0, 30, times))
 
     assert_same(beats, times, 250.0)
+
+
+@pytest.mark.parametrize("rate_hz", [250.0, 360.0])
+@pytest.mark.parametrize("bpm", [250, 300])
+def test_a_heart_at_its_limit_is_counted_beat_for_beat(fitted, rate_hz, bpm):
+    times = np.arange(1.0, 29.5, 60 / bpm)
+    t = np.arange(round(30 * rate_hz)) / rate_hz
+    away = np.abs(t[:, None] - times).min(axis=1)
+    x = np.clip(1 - away / 0.035, 0, 1)[None].astype(np.float32)  # triangles of 70 ms and 1 mV
+
+    beats = found(QrsDetector(rate_hz, ("II",), fitted), x)
+
+    marks = np.array([b.sample for b in beats]) / rate_hz
+    settled = times[times > 4.1]
+    said = marks[marks > 4.1 - 0.05]
+    assert len(said) == len(settled)
+    assert np.abs(said - settled).max() < 0.012
 
 
 def test_twelve_leads_say_each_beat_once(heart, fitted):

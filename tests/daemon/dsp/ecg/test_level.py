@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from daemon.dsp.ecg.level import FORGET_S, MAX_LEADS, START_BLOCKS, Levels, combine
+from daemon.dsp.ecg.level import FORGET_S, MAX_LEADS, START_BLOCKS, Levels, combine, median
 
 N = 200  # samples of a block
 
@@ -108,3 +110,8 @@ def test_where_no_lead_can_be_seen_there_is_nothing():
 
     assert not c.any()
     assert not weight.any()
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300))
+def test_the_median_is_numpys(values):
+    assert median(np.array(values)) == np.median(values)

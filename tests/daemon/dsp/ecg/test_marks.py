@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from daemon.dsp.ecg.marks import FIDUCIALS, LeadMarks, PState, Wave, Waves, crossing, draw, peak, runs
+from daemon.dsp.ecg.marks import (
+    FIDUCIALS,
+    LeadMarks,
+    PState,
+    Wave,
+    Waves,
+    crossing,
+    draw,
+    noise_mv,
+    peak,
+    runs,
+)
 from daemon.dsp.ecg.vote import MOVE_S, OVER_ALL, Majority, Vote, over_all
 
 
@@ -169,8 +180,68 @@ def test_a_wave_that_most_leads_do_not_have_is_absent_over_all():
     assert (marks[OVER_ALL].p_on, marks[OVER_ALL].p_state) == (None, PState.ABSENT)
 
 
+def test_the_beats_on_either_side_bound_p_and_t_however_close_they_are():
+    # 220 a minute: QRS complexes 45 samples apart, end to begin; a longer T behind the next beat, a longer P before the last
+    p = strip(
+        {1: [(90, 112), (157, 179), (224, 246)], 0: [(60, 82), (140, 152)], 2: [(184, 200), (256, 290)]}
+    )
+
+    drawn = draw(p, np.zeros(500), 168.0, 101.0, 235.0)
+    alone = draw(p, np.zeros(500), 168.0)
+
+    assert (drawn.p.on, drawn.t.off) == (pytest.approx(140), pytest.approx(200))
+    assert (alone.p.on, alone.t.off) == (pytest.approx(60), pytest.approx(290))
+
+
+def test_a_noisy_lead_has_no_voice_and_is_unknown():
+    names = tuple(f"L{k}" for k in range(10))
+    vote = Vote(names)
+    drawn = {n: WITHOUT_P if n in {"L0", "L1"} else WITH_P for n in names}
+    for _ in range(8):
+        marks = vote.step(drawn, p_can_be_told=True, noisy={"L0", "L2"})
+
+    assert [marks[n].p_state for n in ("L0", "L2")] == [PState.UNKNOWN] * 2
+    assert (marks["L2"].p_on, marks["L2"].qrs_on is not None) == (None, True)
+    assert (marks["L1"].p_state, marks["L1"].p_taken_over) == (PState.PRESENT, True)
+    assert marks[OVER_ALL].p_state is PState.PRESENT
+
+
+def test_where_every_lead_is_noisy_p_is_unknown_over_all():
+    vote = Vote(("I", "II"))
+    for _ in range(9):
+        marks = vote.step({"I": WITHOUT_P, "II": WITHOUT_P}, p_can_be_told=True, noisy={"I", "II"})
+
+    assert {m.p_state for m in marks.values()} == {PState.UNKNOWN}
+    assert marks[OVER_ALL].qrs_on is not None
+
+
+def test_noise_is_measured_between_the_complexes_and_waves_are_none():
+    rng = np.random.default_rng(5)
+    n = 500
+    heart = 0.15 * bump(n, 60, 5) + 1.5 * bump(n, 100, 2.5) + 0.4 * bump(n, 170, 10) + 1.5 * bump(n, 350, 2.5)
+    qrs = np.maximum(trapezium(n, 88, 112), trapezium(n, 338, 362))
+    sizes = np.array([0.0, 0.020, 0.040, 0.100])
+    y = heart + sizes[:, None] * rng.normal(0, 1, (4, n))
+
+    measured = noise_mv(y, qrs)
+
+    assert measured[0] < 0.002
+    assert measured[1:] == pytest.approx(sizes[1:], rel=0.15)
+    assert np.isinf(noise_mv(y, np.ones(n))).all()
+    assert np.isinf(noise_mv(y[:, :3], qrs[:3])).all()
+
+
 def test_moving_marks_leaves_absent_ones_absent():
     moved = LeadMarks(qrs_on=10.0, qrs_off=30.0, p_state=PState.ABSENT).placed(lambda at: 2 * at)
 
     assert [getattr(moved, k) for k in FIDUCIALS] == [None, None, None, 20.0, 60.0, None, None, None]
     assert moved.p_state is PState.ABSENT
+
+
+def test_taking_p_away_leaves_the_rest():
+    marks = LeadMarks(1.0, 2.0, 3.0, 10.0, 30.0, 40.0, 50.0, 60.0, PState.PRESENT, p_taken_over=True)
+
+    bare = marks.without_p()
+
+    assert [getattr(bare, k) for k in FIDUCIALS] == [None, None, None, 10.0, 30.0, 40.0, 50.0, 60.0]
+    assert (bare.p_state, bare.p_taken_over) == (PState.ABSENT, False)

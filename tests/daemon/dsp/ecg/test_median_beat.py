@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from daemon.dsp.ecg.amplitudes import levels
 from daemon.dsp.ecg.marks import LeadMarks
-from daemon.dsp.ecg.median_beat import levels, median_beat
+from daemon.dsp.ecg.median_beat import median_beat
 
 RATE_HZ = 500.0
 
@@ -89,8 +90,44 @@ def test_areas_have_the_sign_of_their_wave():
 def test_too_few_beats_of_one_shape_have_no_median():
     r = [round(b * RATE_HZ) for b in BEATS]
 
-    assert median_beat(strip(BEATS), r[:7], RATE_HZ) is None
-    assert median_beat(strip(BEATS, odd=range(0, 12, 2)), r, RATE_HZ) is None
+    assert median_beat(strip(BEATS), r[:2], RATE_HZ) is None
+    assert median_beat(strip(BEATS, odd=range(12)), r[:2], RATE_HZ) is None
+
+
+def test_a_lead_that_was_lost_for_a_while_costs_itself_only():
+    x = strip(BEATS)
+    x[1, 1000:] = np.nan
+
+    beat = median_beat(x, [round(b * RATE_HZ) for b in BEATS], RATE_HZ)
+
+    assert beat is not None
+    assert beat.leads.tolist() == [True, False]
+    assert beat.beats == len(BEATS)
+    assert levels(beat, 1, marks(beat.r)) is None
+
+
+def test_beats_that_were_not_seen_whole_are_left_out():
+    x = strip(BEATS)
+    x[:, round((BEATS[4] + 0.1) * RATE_HZ)] = np.nan
+
+    beat = median_beat(x, [round(b * RATE_HZ) for b in BEATS], RATE_HZ)
+
+    assert beat is not None
+    assert 4 not in beat.chosen
+    assert not np.isnan(beat.mv).any()
+
+
+def test_a_wandering_baseline_does_not_move_st():
+    x = strip(BEATS, st_mv=0.15)
+    t = np.arange(x.shape[1]) / RATE_HZ
+    x += 0.6 * np.sin(2 * np.pi * 0.23 * t)
+
+    beat = median_beat(x, [round(b * RATE_HZ) for b in BEATS], RATE_HZ, qrs_on=-25)
+
+    assert beat is not None
+    found = levels(beat, 0, marks(beat.r))
+    assert found is not None
+    assert found.st_mv[1] == pytest.approx(0.15, abs=0.03)
 
 
 def test_waves_without_marks_have_no_amplitude():

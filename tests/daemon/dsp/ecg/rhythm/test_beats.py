@@ -51,14 +51,32 @@ def test_p_waves_of_a_standstill_do_not_end_a_gap():
     assert follow.standstill(round(26 * 125), 0.05) is None
 
 
+def run(beats):
+    follow = ectopy.Ectopy()
+    for one in beats:
+        follow.beat(one)
+    return follow.run
+
+
 def test_a_run_must_be_long_fast_and_of_one_shape_to_be_tachycardia():
     fast = [beat(0.4 * k, "V", 0.4) for k in range(5)]
 
-    assert ectopy.tachycardia(fast)
-    assert ectopy.rate_of(fast) == pytest.approx(150)
-    assert not ectopy.tachycardia(fast[:4])
-    assert not ectopy.tachycardia([beat(0.9 * k, "V", 0.9) for k in range(6)])
-    assert not ectopy.tachycardia([beat(0.4 * k, "V", 0.4, previous=0.2) for k in range(6)])
+    assert run(fast).tachycardia
+    assert run(fast).bpm == pytest.approx(150)
+    assert not run(fast[:4]).tachycardia
+    assert not run([beat(0.9 * k, "V", 0.9) for k in range(6)]).tachycardia
+    assert not run([beat(0.4 * k, "V", 0.4, previous=0.2) for k in range(6)]).tachycardia
+
+
+def test_a_slow_run_is_idioventricular_and_one_that_speeds_up_becomes_tachycardia():
+    slow = [beat(0.9 * k, "V", 0.9) for k in range(6)]
+    faster = [beat(4.5 + 0.4 * k, "V", 0.4) for k in range(1, 13)]
+
+    assert run(slow).slow
+    assert not run(slow[:5]).slow
+    assert not run([beat(0.9 * k, "V", 0.9, previous=0.2) for k in range(6)]).slow
+    assert run(slow + faster).tachycardia
+    assert run(slow + faster).beats == 18
 
 
 @pytest.mark.parametrize(
@@ -87,3 +105,24 @@ def test_breathing_has_its_word_and_a_jump_to_fast_beats_too():
     assert words([0.8] * 30)[-1] == "N"
     assert "SVTA" in words([0.8] * 20 + [0.4] * 8)
     assert "SVTA" not in words(list(np.linspace(0.8, 0.4, 60)))
+
+
+def test_most_beats_paced_is_a_paced_rhythm():
+    follow, said = rates.Rates(), []
+    for label in ["N"] * 10 + ["/"] * 20 + ["N"] * 16:
+        follow.beat(beat(0.0, label))
+        said.append(follow.word)
+
+    assert said[9] == "N"
+    assert said[29] == "P"
+    assert said[-1] == "N"
+
+
+def test_ectopic_beats_are_no_breathing():
+    follow = rates.Rates()
+    for k in range(120):
+        label = "V" if k % 7 == 3 else "N"
+        follow.beat(beat(0.0, label, 0.5 if label == "V" else 1.1 if k % 7 == 4 else 0.8))
+
+    assert follow.word == "N"
+    assert follow.swing == 0.0

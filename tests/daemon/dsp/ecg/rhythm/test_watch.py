@@ -217,3 +217,14 @@ def test_a_watch_without_leads_or_too_slow_is_refused(rhythm_table):
         RhythmWatch(100.0, ("II",), rhythm_table)
     with pytest.raises(ValueError, match="lead"):
         RhythmWatch(250.0, (), rhythm_table)
+
+
+def test_what_follows_a_fibrillation_does_not_begin_before_its_end(watched):
+    beats = sinus(0.6, 30) + sinus(51, 79)
+    x = (lead(80, beats) + fibrillating(80, 30, 50)).astype(np.float32)
+
+    said = watched(RATE, x, beats)
+
+    before, after = [s for s in rhythms(said, "N") if s.end is None]
+    assert before.onset < 10 * RATE
+    assert after.onset > 48 * RATE

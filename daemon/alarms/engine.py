@@ -1,0 +1,327 @@
+"""The alarm engine of one bed: items and findings in, changes out, and at any time the picture for screen and sound.
+
+It decides at Ticks only, in this order: what people asked for (they answered to what they saw at the Tick before), pauses that
+are over, then every row of the table from top to bottom. So an acknowledgement can never take in an alarm that begins
+with it, and a row knows of all that stand above it on the ladder.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from daemon.alarms import acts
+from daemon.alarms.conditions import NO, OTHERS, Verdict
+from daemon.alarms.limits import Limits
+from daemon.alarms.observed import SECOND_NS, Observed
+from daemon.alarms.occurrence import Entry
+from daemon.alarms.pauses import Pauses
+from daemon.alarms.phases import LISTED, THERE, Stimulus, after
+from daemon.alarms.rows import UNTIL_SEEN, Row
+from daemon.alarms.table import TABLE
+from daemon.model.alarms import AlarmPicture, Change, ChangeKind, Phase, Priority, SwitchedOff
+from daemon.model.findings import Finding
+from daemon.model.signals import Command, Item, Nanos, Tick
+
+FROZEN_S = 10.0
+"""So long may a delay wait for a source that has gone bad; then the condition is taken as not found."""
+
+REMINDERS_S = {Priority.HIGH: 180.0, Priority.MEDIUM: 600.0, Priority.LOW: 600.0}
+OFF_REMINDER_S = 600.0
+LATCHED_ACKNOWLEDGED_S = 1800.0
+PULSE_TOTAL_S = (
+    9.0  # asystole waits for the pulse until so long after its onset, and no longer than its row says
+)
+PULSE_QUALITY, PULSE_BPM = 0.5, 20.0
+MOST_COMMANDS = 256
+
+
+class AlarmEngine:
+    """One bed. `boot` and `first` make the ids of occurrences: "<boot>:<number>", numbers rising from `first`."""
+
+    def __init__(
+        self, limits: Limits, *, boot: str = "", first: int = 1, table: Sequence[Row] = TABLE
+    ) -> None:
+        self.limits = limits
+        self.table = tuple(table)
+        self.seen = Observed()
+        self.pauses = Pauses()
+        self.entries: dict[str, dict[str, Entry]] = {row.name: {} for row in self.table}
+        self.switched: dict[str, tuple[str, Nanos]] = {}
+        self._above = _coverers(self.table)
+        self.boot, self.number = boot, first
+        self._commands: deque[Command] = deque(maxlen=MOST_COMMANDS)
+        self._tick_ns: Nanos | None = None
+        self._off_reminded_ns: Nanos = 0
+
+    def step(self, item: Item, findings: Sequence[Finding] = ()) -> list[Change]:
+        """Take one item with what analysis said of it. Changes come at Ticks only."""
+        self.seen.collect(item, findings)
+        if isinstance(item, Command) and item.verb in acts.VERBS:
+            self._commands.append(item)
+        return self._tick(item.t_ns) if isinstance(item, Tick) else []
+
+    def _tick(self, t_ns: Nanos) -> list[Change]:
+        elapsed_ns = 0 if self._tick_ns is None else max(t_ns - self._tick_ns, 0)
+        self._tick_ns = t_ns
+        self.seen.advance(t_ns)
+        changes: list[Change] = []
+        while self._commands:
+            changes += acts.obey(self, self._commands.popleft())
+        for pause in self.pauses.expire(t_ns):
+            changes.append(Change(ChangeKind.PAUSE_ENDED, t_ns, t_ns, pause.row, reason=pause.kind))
+        for row in self.table:
+            if not self.limits.is_on(row.name):
+                changes += self._off(row)
+                continue
+            for entry, verdict in self._verdicts(row):
+                changes += self._judge(entry, verdict, elapsed_ns)
+        return [*changes, *self._remind_of_off()]
+
+    def _verdicts(self, row: Row) -> Iterator[tuple[Entry, Verdict]]:
+        """The verdict on each instance of a row, those that stand and are not named any more among them."""
+        known = self.entries[row.name]
+        verdicts = row.condition.judge(
+            self.seen, self.limits.of(row.name), lambda i: i in known and known[i].was_true
+        )
+        for instance, verdict in verdicts.items():
+            if instance == OTHERS:
+                continue
+            if instance not in known:
+                known[instance] = Entry(row, instance)
+            yield known[instance], verdict
+        for instance in [instance for instance in known if instance not in verdicts]:
+            yield known[instance], verdicts.get(OTHERS, NO)
+            if known[instance].phase in {Phase.INACTIVE, Phase.DISARMED}:
+                del known[instance]
+
+    def _off(self, row: Row) -> list[Change]:
+        """A row that is off is not judged."""
+        changes: list[Change] = []
+        for entry in self.entries[row.name].values():
+            changes += self._move(entry, Stimulus.SWITCH_OFF, reason="off")
+            entry.forget()
+        return changes
+
+    @property
+    def listed(self) -> list[Entry]:
+        """Alarms that are on the list, in the order of the table."""
+        return [e for of_row in self.entries.values() for e in of_row.values() if e.phase in LISTED]
+
+    def _judge(self, entry: Entry, verdict: Verdict, elapsed_ns: Nanos) -> list[Change]:
+        """Move one alarm by one Tick."""
+        row, now_ns = entry.row, self.seen.now_ns
+        entry.see(verdict, elapsed_ns, now_ns)
+        changes = self._move(entry, Stimulus.SWITCH_ON) if entry.phase is Phase.OFF else []
+        if entry.phase is Phase.DISARMED:
+            if row.arms_with and row.arms_with not in self.seen.valid:
+                entry.forget()
+                return changes
+            if verdict.holds is None:
+                return changes
+            changes += self._move(entry, Stimulus.ARM)
+        if entry.phase in THERE:
+            was, entry.covered_by = entry.covered_by, self._covering(entry)
+            if entry.covered_by and not was:
+                changes.append(self._change(ChangeKind.COVERED, entry, entry.covered_by))
+            changes += self._stands(entry, now_ns)
+        else:
+            changes += self._may_begin(entry, now_ns)
+        return changes
+
+    def _may_begin(self, entry: Entry, now_ns: Nanos) -> list[Change]:
+        """An alarm that is not there: it begins, goes on waiting, or was not to be; its latched picture may go."""
+        changes: list[Change] = []
+        if entry.verdict.holds:
+            held = self._held_by_pulse(entry)
+            due = entry.true_ns_for >= self.limits.delay_s(entry.row.name) * SECOND_NS
+            changes += self._move(entry, Stimulus.PERSIST if due and not held else Stimulus.ONSET)
+            if held:
+                entry.held_back = "pulse"
+        elif entry.phase is Phase.DELAYING and entry.verdict.holds is False:
+            changes += self._move(entry, Stimulus.CLEAR, reason=entry.held_back or "delay")
+        elif entry.phase is Phase.DELAYING and entry.unknown_ns_for > FROZEN_S * SECOND_NS:
+            changes += self._move(entry, Stimulus.GAP, reason="signal")
+        latched_s = {
+            Phase.LATCHED: entry.row.latch_s,
+            Phase.LATCHED_ACKNOWLEDGED: LATCHED_ACKNOWLEDGED_S,
+        }.get(entry.phase)
+        if latched_s is not None and now_ns - entry.over_ns >= latched_s * SECOND_NS:
+            changes += self._move(entry, Stimulus.EXPIRE)
+        return changes
+
+    def _stands(self, entry: Entry, now_ns: Nanos) -> list[Change]:
+        """An alarm that is there: it ends, rises, or is recalled to mind. What cannot be told leaves it as it is."""
+        row = entry.row
+        over = entry.false_ns_for >= row.off_s * SECOND_NS or entry.covered_by
+        if entry.verdict.holds is False and over:
+            latching = row.latch_s > 0 and not self._counts_as_seen(entry)
+            return self._move(entry, Stimulus.CLEAR_LATCHING if latching else Stimulus.CLEAR)
+        changes: list[Change] = []
+        for after_s, priority in row.escalates:
+            if now_ns - entry.active_ns >= after_s * SECOND_NS and priority.rank > entry.priority.rank:
+                entry.priority = priority
+                entry.covered_by = self._covering(entry)
+                changes.append(self._change(ChangeKind.ESCALATED, entry))
+                changes += self._move(entry, Stimulus.RISE)
+        if (
+            entry.phase is Phase.ACKNOWLEDGED
+            and now_ns - entry.reminded_ns >= REMINDERS_S[entry.priority] * SECOND_NS
+        ):
+            entry.reminded_ns = now_ns
+            changes += self._move(entry, Stimulus.REMIND)
+            changes.append(self._change(ChangeKind.REMINDED, entry))
+        return changes
+
+    def _counts_as_seen(self, entry: Entry) -> bool:
+        """A timed picture is not for one who has acknowledged it."""
+        return entry.phase is Phase.ACKNOWLEDGED and entry.row.latch_s != UNTIL_SEEN
+
+    def _move(
+        self, entry: Entry, stimulus: Stimulus, reason: str = "", by: Command | None = None
+    ) -> list[Change]:
+        """Let the table say the next phase, and say what that means."""
+        was, now_ns = entry.phase, self.seen.now_ns
+        entry.phase = phase = after(was, stimulus)
+        if phase is was:
+            return []
+        if was in THERE and phase not in THERE:
+            entry.forget()
+        if phase is Phase.ACTIVE and was is not Phase.ACKNOWLEDGED:
+            ended = [self._change(ChangeKind.ENDED, entry, "again")] if was in LISTED else []
+            entry.begin(f"{self.boot}:{self.number}", now_ns)
+            self.number += 1
+            entry.covered_by = self._covering(entry)
+            return [*ended, self._change(ChangeKind.BEGAN, entry)]
+        if phase is Phase.ACTIVE:  # its priority rose: nobody has acknowledged that
+            entry.acknowledged_ns, entry.acknowledged_by = None, ""
+            return []
+        if phase is Phase.ACKNOWLEDGED and by is not None:
+            entry.acknowledge(by.actor, now_ns)
+            return [self._change(ChangeKind.ACKNOWLEDGED, entry, by=by)]
+        if phase in {Phase.LATCHED, Phase.LATCHED_ACKNOWLEDGED}:
+            entry.over_ns = now_ns
+            return [self._change(ChangeKind.LATCHED, entry)]
+        changes: list[Change] = []
+        if was in LISTED and phase not in LISTED:
+            acknowledged = stimulus is Stimulus.ACKNOWLEDGE
+            kind = ChangeKind.ACKNOWLEDGED if acknowledged else ChangeKind.ENDED
+            changes = [self._change(kind, entry, reason, by)]
+            entry.end()
+        elif was is Phase.DELAYING and phase is Phase.INACTIVE:
+            changes = [self._change(ChangeKind.NEAR_MISS, entry, reason)]
+        if was is Phase.DELAYING:
+            entry.forget()
+        return changes
+
+    def move(self, entry: Entry, stimulus: Stimulus, by: Command, reason: str = "") -> list[Change]:
+        """What a person did to one alarm."""
+        return self._move(entry, stimulus, reason, by)
+
+    def _change(self, kind: ChangeKind, entry: Entry, reason: str = "", by: Command | None = None) -> Change:
+        change = entry.change(kind, self.seen.now_ns, reason)
+        if kind is ChangeKind.BEGAN and entry.row.group == "cardiac":
+            pulse = self._pulse()
+            if pulse is not None:
+                change = replace(change, values=(*change.values, ("pulse", pulse)))
+        return change if by is None else acts.signed(change, by)
+
+    # The ladder, the pulse, signals.
+
+    def _covering(self, entry: Entry) -> str:
+        """The row that speaks for this one; "" for none.
+
+        What is of high priority is covered only by what is itself heard at high priority: never by an alarm that somebody has
+        acknowledged or paused, for then nothing would sound for it.
+        """
+        for name in self._above.get(entry.row.name, ()):
+            for other in self.entries[name].values():
+                # While it waits to end it speaks for what is over as well, so that a step down is not a chain of alarms.
+                speaks = other.phase in THERE and (other.verdict.holds or entry.verdict.holds is False)
+                if not speaks or other.priority.rank < entry.priority.rank:
+                    continue
+                if entry.priority is not Priority.HIGH or self.sounds(other):
+                    return name
+        return ""
+
+    def _held_by_pulse(self, entry: Entry) -> bool:
+        """Whether a good pulse makes this alarm wait a little longer: it may delay, never take away."""
+        hold_s = entry.row.pulse_hold_s
+        if not hold_s:
+            return False
+        if self._pulse() is None:
+            return False
+        since_true = entry.true_ns_for < hold_s * SECOND_NS
+        return since_true and self.seen.age_s(entry.onset_ns) < PULSE_TOTAL_S
+
+    def _pulse(self) -> float | None:
+        """The rate of a pulse that can be trusted, /min."""
+        pulse = self.seen.value("pulse_rate")
+        if pulse is None or pulse.value is None or pulse.quality < PULSE_QUALITY or pulse.value < PULSE_BPM:
+            return None
+        return pulse.value
+
+    def sounds(self, entry: Entry) -> bool:
+        """Whether this alarm is one of those that are heard."""
+        return (
+            entry.phase is Phase.ACTIVE
+            and entry.row.sound
+            and not entry.covered_by
+            and not self._paused(entry, ChangeKind.AUDIO_PAUSED)
+            and not self._paused(entry, ChangeKind.ALARM_PAUSED)
+        )
+
+    def _paused(self, entry: Entry, kind: ChangeKind) -> bool:
+        return self.pauses.holds(kind, entry.row.name, entry.occurrence, entry.priority)
+
+    def _remind_of_off(self) -> list[Change]:
+        """Every ten minutes, rows that a person has switched off: an alarm that is off by forgetting has hurt patients."""
+        now_ns, off = self.seen.now_ns, self.limits.switched_off
+        if not off:
+            self._off_reminded_ns = now_ns
+        if now_ns - self._off_reminded_ns < OFF_REMINDER_S * SECOND_NS:
+            return []
+        self._off_reminded_ns = now_ns
+        return [Change(ChangeKind.REMINDED, now_ns, now_ns, row, reason="off") for row in off]
+
+    def picture(self) -> AlarmPicture:
+        """How things stand as of the last Tick."""
+        listed = self.listed
+        heard = [entry for entry in listed if self.sounds(entry)]
+        shown = [entry for entry in listed if not self._paused(entry, ChangeKind.ALARM_PAUSED)]
+        shown.sort(
+            key=lambda e: (
+                e.phase not in THERE,
+                bool(e.covered_by),
+                -e.priority.rank,
+                -e.active_ns,
+                e.row.name,
+            )
+        )
+        loudest = max(heard, key=lambda e: (e.priority.rank, e.active_ns), default=None)
+        unarmed = [
+            row.name
+            for row in self.table
+            if row.arms_with and row.arms_with not in self.seen.valid and self.limits.is_on(row.name)
+        ]
+        return AlarmPicture(
+            self.seen.now_ns,
+            None if loudest is None else loudest.priority,
+            "" if loudest is None else loudest.row.group,
+            tuple(
+                entry.alarm(
+                    sounds=self.sounds(entry), flashes=entry.phase is Phase.ACTIVE and not entry.covered_by
+                )
+                for entry in shown
+            ),
+            self.pauses.on,
+            tuple(SwitchedOff(row, *self.switched.get(row, ("", 0))) for row in self.limits.switched_off),
+            tuple(unarmed),
+            self.limits.differing,
+        )
+
+
+def _coverers(table: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """Row name -> the rows that may cover it, worst first."""
+    return {row.name: tuple(other.name for other in table if row.name in other.covers) for row in table}

@@ -1,0 +1,160 @@
+"""Atrial flutter: waves of 214 to 357 a minute that go on between and through the beats, in some lead.
+
+QRS are cut out, slow waves (T) taken off, and what is left is compared with itself a flutter wave and two of them later; halfway
+between it must be upside down. With 2:1 conduction too little is left between QRS and QRS: such flutter is not found, its
+rhythm is called by its rate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from daemon.dsp.ecg.rhythm.beats import Beats
+from daemon.dsp.ecg.rhythm.inner import RATE_HZ
+from daemon.dsp.ecg.rhythm.said import Numbers
+from daemon.dsp.ecg.rhythm.sight import View
+from daemon.dsp.ecg.rhythm.window import WINDOW
+
+Floats = npt.NDArray[np.float64]
+
+RULE = "flutter/1"
+LAGS = (round(0.168 * RATE_HZ), round(0.28 * RATE_HZ) + 1)  # 357 .. 214 /min
+QRS_BEFORE, QRS_AFTER = round(0.072 * RATE_HZ), round(0.104 * RATE_HZ)
+SMOOTH_HALF = round(0.15 * RATE_HZ)
+MIN_RMS_MV = 0.04
+LEAST_SHARE = 0.35  # of the window that must be there for a comparison
+ON, OFF = 0.55, 0.40
+EACH, EACH_OF = 0.48, 5  # so many of the windows must be so much alike to begin
+EVERY = 2  # decisions: windows of 4 s change little in half a second
+MEAN_OF = 6  # windows
+STEADY, STEADY_SHARE = 0.06, 0.75  # the rate of the waves, and in how many of the windows
+MOST_BPM = 130.0  # of the ventricles
+WHOLE, REGULAR = (
+    0.15,
+    0.06,
+)  # flutter waves a beat; spread of RR, of their mean, from which they need not be whole
+TALLER = 5.0  # QRS peak to peak over the waves' RMS
+_FFT = 1024
+
+
+def masked(windows: Floats, marks: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.float64]]:
+    """Windows (leads, WINDOW) without QRS and slow waves, and 1 or 0 (WINDOW,) where there is signal."""
+    seen = np.ones(WINDOW)
+    for mark in marks:
+        seen[max(mark - QRS_BEFORE, 0) : max(mark + QRS_AFTER, 0)] = 0.0
+    width = 2 * SMOOTH_HALF + 1
+    total = np.cumsum(np.pad(windows * seen, ((0, 0), (SMOOTH_HALF + 1, SMOOTH_HALF))), axis=1)
+    count = np.cumsum(np.pad(seen, (SMOOTH_HALF + 1, SMOOTH_HALF)))
+    slow = (total[:, width:] - total[:, :-width]) / np.maximum(count[width:] - count[:-width], 1.0)
+    return (windows - slow) * seen, seen
+
+
+def likeness(x: Floats, seen: Floats) -> Floats:
+    """Correlation (leads, lags 0 .. 2 LAGS[1]) of x with itself a lag later, over what is seen of both; 0 where too little."""
+    lags = 2 * LAGS[1] + 1
+
+    def correlate(a: Floats, b: Floats) -> Floats:
+        """Sum over t of a(t) b(t + lag)."""
+        spectrum = np.conj(np.fft.rfft(a, _FFT)) * np.fft.rfft(b, _FFT)
+        out: Floats = np.fft.irfft(spectrum, _FFT)[..., :lags]
+        return out
+
+    product = correlate(x, x)
+    first, later = correlate(x * x, seen[None]), correlate(np.repeat(seen[None], len(x), axis=0), x * x)
+    enough = correlate(seen, seen) >= LEAST_SHARE * WINDOW
+    alike: Floats = np.where(enough, product / np.sqrt(np.maximum(first * later, 1e-12)), 0.0)
+    return alike
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """What a window shows in its best lead: how alike its waves are (-1 .. 1), their rate a minute, their size in mV RMS."""
+
+    alike: float
+    bpm: float
+    rms_mv: float
+
+
+def flutter_waves(windows: Floats, marks: npt.NDArray[np.int64]) -> Waves:
+    """The best waves of flutter in the windows (leads, WINDOW), with QRS at `marks`."""
+    x, seen = masked(windows, marks)
+    alike = likeness(x, seen)
+    rms = np.sqrt((x * x).sum(axis=1) / max(float(seen.sum()), 1.0))
+    lags = np.arange(*LAGS)
+    half = alike[:, np.rint(lags / 2).astype(np.int64)]
+    score = np.minimum(np.minimum(alike[:, lags], alike[:, 2 * lags]), -half)
+    peak = (alike[:, lags] >= alike[:, lags - 1]) & (alike[:, lags] >= alike[:, lags + 1])
+    score[~peak | (rms < MIN_RMS_MV)[:, None]] = 0.0
+    lead, lag = np.unravel_index(int(score.argmax()), score.shape)
+    return Waves(float(score[lead, lag]), 60 * RATE_HZ / float(lags[lag]), float(rms[lead]))
+
+
+NO_WAVES = Waves(0.0, 0.0, 0.0)
+
+
+class FlutterWatch:
+    """Decision by decision."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._decision = 0
+        self._alike: deque[float] = deque(maxlen=MEAN_OF)
+        self._bpm: deque[float] = deque(maxlen=MEAN_OF)
+        self._firsts: deque[int] = deque(maxlen=MEAN_OF)
+
+    @property
+    def score(self) -> float:
+        """Mean of the last windows."""
+        return sum(self._alike) / MEAN_OF
+
+    @property
+    def bpm(self) -> float:
+        """Waves a minute, the median of the last windows."""
+        return sorted(self._bpm)[len(self._bpm) // 2]
+
+    @property
+    def numbers(self) -> Numbers:
+        """Evidence."""
+        return (("atrial_rate", self.bpm, "bpm"), ("flutter_score", self.score, ""))
+
+    @property
+    def since(self) -> int:
+        """Where the first of the windows that are counted begins."""
+        return self._firsts[0]
+
+    def step(self, view: View, beats: Beats, first: int) -> bool:
+        """Whether there is flutter; `first` is the input sample that the view's windows begin with."""
+        self._decision += 1
+        if self._decision % EVERY:
+            return self.on
+        waves = _waves(view, beats)
+        self._alike.append(waves.alike)
+        self._bpm.append(waves.bpm)
+        self._firsts.append(first)
+        middle = self.bpm
+        steady = sum(abs(bpm - middle) <= STEADY * middle for bpm in self._bpm) >= STEADY_SHARE * MEAN_OF
+        each = self.on or sum(alike >= EACH for alike in self._alike) >= EACH_OF
+        self.on = steady and each and self.score >= (OFF if self.on else ON)
+        return self.on
+
+
+def _waves(view: View, beats: Beats) -> Waves:
+    """The waves of a view, where its beats let it be flutter: narrow ones, not too fast, taller than the waves."""
+    first = view.now + 1 - WINDOW
+    about = beats.within(first - QRS_AFTER, view.now + 1)
+    if not view.leads or len(about) < 2 or 3 * sum(beat.foreign for beat in about) > len(about):
+        return NO_WAVES
+    rr = np.diff([beat.at for beat in about])
+    mean = float(rr.mean())
+    if mean < 60 * RATE_HZ / MOST_BPM:
+        return NO_WAVES
+    waves = flutter_waves(view.windows, np.array([beat.at - first for beat in about]))
+    size = sorted(beat.size for beat in about)[len(about) // 2]
+    of_rr = mean * waves.bpm / (60 * RATE_HZ)
+    # A regular heart lets every n-th wave through; T and P of a sinus rhythm stand at no whole share of RR.
+    whole = abs(of_rr - round(of_rr)) <= WHOLE or float(rr.std()) > REGULAR * mean
+    return waves if whole and size >= TALLER * waves.rms_mv else NO_WAVES

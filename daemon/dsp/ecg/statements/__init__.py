@@ -1,0 +1,1 @@
+"""The rules of the interpretation, a file for each part of the heart: from what was measured to statements with criteria."""
