@@ -1,7 +1,7 @@
 """`vitald analyse` of half an hour of two leads beside the fastest other open programs, in one run on one machine.
 
 The others find beats only; vitald also classes them, draws waves, measures, says rhythm and quality, and reads the file.
-They run in an environment of their own (`.venv-peers`, from requirements/peers.txt), which `./dev bench peers` makes.
+They run in an environment of their own (`.venv-peers`, from tests/accuracy/peers.txt), which `./dev bench peers` makes.
 """
 
 from __future__ import annotations

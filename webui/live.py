@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
 from daemon.control.client import ControlClient, Said, Silence, WaveFrame
-from daemon.control.messages import State
+from daemon.control.messages import BeatSeen, State
 from webui.viewer import GONE_AFTER_S, Report, Viewer, keep_buffers_small
 
 HEARTBEAT_S = 1.0
@@ -39,6 +39,7 @@ class Relay:
         self._clock = clock
         self._viewers: dict[Viewer, web.Request] = {}
         self._state: Said | None = None
+        self._long: dict[tuple[str, str], bytes] = {}
         self._beds: dict[int, str] = {}
         self._silent_since: float | None = clock()
 
@@ -63,6 +64,9 @@ class Relay:
         viewer.offer_latest("web", self._heartbeat())
         if self._state is not None:
             viewer.offer_latest("state", self._state.text)
+        for (bed, kind), text in self._long.items():
+            if bed == viewer.bed:
+                viewer.offer_latest(kind, text)
         self._viewers[viewer] = request
         log.info("screen %s: connected, bed %s, %d screens", request.remote, viewer.bed, len(self._viewers))
         writer = asyncio.create_task(_write(viewer, request), name=f"web: screen {request.remote}")
@@ -103,17 +107,19 @@ class Relay:
                 self._set_silent(None)
             if isinstance(event, WaveFrame):
                 bed = self._beds.get(_BED_INDEX.unpack_from(event.frame)[0])
-                for viewer in self._viewers:
-                    if bed is not None and viewer.bed == bed:
-                        viewer.offer_waves(event.frame)
+                for viewer in self._watching(bed) if bed is not None else ():
+                    viewer.offer_waves(event.frame)
             elif isinstance(event.message, State):
                 self._state = event
                 self._beds = {bed.index: bed.bed for bed in event.message.beds}
                 self._offer("state", event.text)
+            elif isinstance(event.message, BeatSeen):
+                for viewer in self._watching(event.message.bed):
+                    viewer.offer_beat(event.text)
             else:
-                for viewer in self._viewers:
-                    if viewer.bed == event.message.bed:
-                        viewer.offer_beat(event.text)
+                self._long[event.message.bed, event.message.type] = event.text
+                for viewer in self._watching(event.message.bed):
+                    viewer.offer_latest(event.message.type, event.text)
 
     async def _beat(self) -> None:
         while True:
@@ -123,6 +129,9 @@ class Relay:
                 if self._clock() - viewer.heard_at > GONE_AFTER_S:
                     log.warning("screen %s: no report for %.0f s, closed", request.remote, GONE_AFTER_S)
                     _abort(request)
+
+    def _watching(self, bed: str) -> list[Viewer]:
+        return [viewer for viewer in self._viewers if viewer.bed == bed]
 
     def _set_silent(self, since: float | None) -> None:
         self._silent_since = since

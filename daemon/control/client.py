@@ -17,7 +17,7 @@ from typing import Annotated, Self
 import aiohttp
 from pydantic import Field, TypeAdapter, ValidationError
 
-from daemon.control.messages import Act, Acted, BeatSeen, State
+from daemon.control.messages import Act, Acted, Live, State
 
 SILENT_AFTER_S = 2.5
 """A daemon says its state every second. After this long without a word it counts as not answering."""
@@ -29,7 +29,7 @@ MAX_BACKOFF_S = 1.0
 ANSWER_WITHIN_S = 3.0
 _LARGEST_MESSAGE = 1 << 20
 _BASE = "http://vitald"
-_LIVE: TypeAdapter[State | BeatSeen] = TypeAdapter(Annotated[State | BeatSeen, Field(discriminator="type")])
+_LIVE: TypeAdapter[Live] = TypeAdapter(Annotated[Live, Field(discriminator="type")])
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Said:
     """A text message: as it came (UTF-8), and what it means."""
 
     text: bytes
-    message: State | BeatSeen
+    message: Live
 
 
 @dataclass(frozen=True, slots=True)

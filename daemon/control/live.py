@@ -1,7 +1,7 @@
 """The live hub: the latest truth about every bed, and what is happening now, for whoever is subscribed.
 
 `publish` is a sink of the bedside: bounded, never waits, never raises. A subscriber that is late loses the oldest wave
-frames (counted); of states it gets the newest only.
+frames (counted); of every other kind of message it gets the newest only, beats apart.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from daemon.control.messages import (
-    BeatSeen,
-    BedState,
-    DeviceState,
-    DisplayState,
-    FactSeen,
-    MetricState,
-    QualityState,
-    State,
-    WaveState,
-    encode_waves,
+from daemon.control.known import KnownBed
+from daemon.control.messages import BeatSeen, DisplayState, FactSeen, State, encode_waves
+from daemon.model.findings import (
+    Beat,
+    Conclusions,
+    DisplayBlock,
+    Event,
+    Finding,
+    Metric,
+    Quality,
+    Rhythm,
 )
-from daemon.model.findings import Beat, DisplayBlock, Finding, Metric, Quality
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -40,47 +38,33 @@ WAVES_KEPT = 50
 
 BEATS_KEPT = 32
 
+ANALYSIS = "analysis"
+"""Source of the Fact that a bed's analysis has failed (bedside.py): what it had said is no longer so."""
+
 STATE_EVERY_NS: Nanos = 1_000_000_000
+NUMBERS_EVERY_NS: Nanos = 500_000_000
+"""Numbers that only move are read, not watched: a beat brings ten of them, and one message carries them all."""
 
+SOON_NS: Nanos = 250_000_000
+"""What comes or goes (a number, a rhythm, a fault, an electrode) is said with the next Tick, but no oftener than this."""
 
-@dataclass(slots=True)
-class _Bed:
-    """What is known of a bed, as it goes into the next state."""
-
-    bed: str
-    index: int
-    name: str
-    display: DisplayState
-    waves: WaveState | None = None
-    metrics: dict[str, MetricState] = field(default_factory=dict)
-    quality: dict[str, QualityState] = field(default_factory=dict)
-    devices: dict[str, DeviceState] = field(default_factory=dict)
-
-    def state(self) -> BedState:
-        return BedState(
-            bed=self.bed,
-            index=self.index,
-            name=self.name,
-            display=self.display,
-            waves=self.waves,
-            metrics=dict(self.metrics),
-            quality=dict(self.quality),
-            devices=tuple(self.devices.values()),
-        )
+LONG_EVERY_NS: Nanos = 1_000_000_000
+"""How often a long message (`MeasuredSeen`, `EventsSeen`) is sent at most, a bed."""
 
 
 class Subscription:
-    """One reader of the hub. `take` waits for something and returns it: newest state first, then beats, then waves."""
+    """One reader of the hub. `take` waits for something and returns it: the newest texts first, then beats, then waves."""
 
     def __init__(self, beds: int) -> None:
         self.dropped_waves = 0
-        self._state: str | None = None
+        self._latest: dict[str, str] = {}
         self._beats: deque[str] = deque(maxlen=BEATS_KEPT)
         self._waves: deque[bytes] = deque(maxlen=WAVES_KEPT * max(1, beds))
         self._ready = asyncio.Event()
 
-    def offer_state(self, text: str) -> None:
-        self._state = text
+    def offer_latest(self, kind: str, text: str) -> None:
+        """Replace what waits of this kind."""
+        self._latest[kind] = text
         self._ready.set()
 
     def offer_beat(self, text: str) -> None:
@@ -96,13 +80,13 @@ class Subscription:
     async def take(self) -> str | bytes:
         await self._ready.wait()
         message: str | bytes
-        if self._state is not None:
-            message, self._state = self._state, None
+        if self._latest:
+            message = self._latest.pop(next(iter(self._latest)))
         elif self._beats:
             message = self._beats.popleft()
         else:
             message = self._waves.popleft()
-        if not self._beats and not self._waves:  # a state, if there was one, is what was just taken
+        if not self._latest and not self._beats and not self._waves:
             self._ready.clear()
         return message
 
@@ -121,18 +105,24 @@ class LiveHub:
         utc_ms: Callable[[], int],
     ) -> None:
         self._boot, self._version, self._box, self._demo = boot, version, box, demo
-        self._beds = {bed: _Bed(bed, index, name, display) for index, (bed, name, display) in enumerate(beds)}
+        self._beds = {
+            bed: KnownBed(bed, index, name, display) for index, (bed, name, display) in enumerate(beds)
+        }
         self._facts: dict[tuple[str, str], FactSeen] = {}
         self._utc_ms = utc_ms
         self._subscriptions: set[Subscription] = set()
         self._seq = 0
         self._now_ns: Nanos = 0
         self._said_ns: Nanos = 0
-        self._changed = True
+        self._wait_ns = SOON_NS  # the next state is due so long after the last one
+        self._long_ns: Nanos = 0
 
     def subscribe(self) -> Subscription:
         subscription = Subscription(len(self._beds))
-        subscription.offer_state(self.state().model_dump_json())
+        subscription.offer_latest("state", self.state().model_dump_json())
+        for bed in self._beds.values():
+            subscription.offer_latest(f"measured {bed.bed}", bed.measured().model_dump_json())
+            subscription.offer_latest(f"events {bed.bed}", bed.events().model_dump_json())
         self._subscriptions.add(subscription)
         return subscription
 
@@ -162,12 +152,12 @@ class LiveHub:
         """The sink: take in what happened, and tell the subscribers."""
         known = self._beds[bed]
         if isinstance(item, DeviceSeen):
-            self._device(known, item)
+            self._due(SOON_NS if known.device(item) else STATE_EVERY_NS)
         elif isinstance(item, Fact):
             self._fact(item)
         elif isinstance(item, Command) and item.verb == "display":
             known.display = displayed(known.display, dict(item.values))
-            self._changed = True
+            self._due(SOON_NS)
         for finding in findings:
             self._finding(known, finding)
         if isinstance(item, Tick):
@@ -176,7 +166,7 @@ class LiveHub:
         elif isinstance(item, SampleBlock):
             self._now_ns = max(self._now_ns, item.arrived_ns)
 
-    def _finding(self, bed: _Bed, finding: Finding) -> None:
+    def _finding(self, bed: KnownBed, finding: Finding) -> None:
         match finding:
             case DisplayBlock():
                 self._waves(bed, finding)
@@ -185,33 +175,26 @@ class LiveHub:
                 for subscription in self._subscriptions:
                     subscription.offer_beat(text)
             case Metric():
-                bed.metrics[finding.name] = MetricState.model_validate(finding, from_attributes=True)
-                self._changed = True
+                self._due(SOON_NS if bed.metric(finding) else NUMBERS_EVERY_NS)
             case Quality():
-                bed.quality[finding.lead] = QualityState.model_validate(finding, from_attributes=True)
-                self._changed = True
+                bed.quality(finding)
+                self._due(SOON_NS)
+            case Rhythm():
+                bed.rhythm(finding)
+                self._due(SOON_NS)
+            case Event():
+                bed.event(finding)
+            case Conclusions():
+                bed.concluded(finding)
 
-    def _waves(self, bed: _Bed, block: DisplayBlock) -> None:
-        stream = block.segment.stream
-        now = bed.waves
-        if (
-            now is None
-            or now.segment != block.segment.id
-            or now.chain != block.chain
-            or now.leads != block.leads
-        ):
-            bed.waves = WaveState(
-                leads=block.leads, rate_hz=stream.rate_hz, chain=block.chain, segment=block.segment.id
-            )
-            self._changed = True
+    def _waves(self, bed: KnownBed, block: DisplayBlock) -> None:
+        if bed.announce(block):
             self._say_state()  # the page must know what the next frame holds before it comes
+        if not self._subscriptions:
+            return
         frame = encode_waves(bed.index, block)
         for subscription in self._subscriptions:
             subscription.offer_waves(frame)
-
-    def _device(self, bed: _Bed, seen: DeviceSeen) -> None:
-        bed.devices[seen.label] = DeviceState.model_validate(seen, from_attributes=True)
-        self._changed = True
 
     def _fact(self, fact: Fact) -> None:
         key = (fact.source, fact.bed)
@@ -219,20 +202,38 @@ class LiveHub:
             self._facts.pop(key, None)
         else:
             self._facts[key] = FactSeen.model_validate(fact, from_attributes=True)
-        self._changed = True
+            if fact.source == ANALYSIS and fact.bed in self._beds:
+                self._beds[fact.bed].forget()
+        self._due(SOON_NS)
+
+    def _due(self, within_ns: Nanos) -> None:
+        """The next state comes no later than this after the last one."""
+        self._wait_ns = min(self._wait_ns, within_ns)
 
     def _tell(self) -> None:
-        if self._changed or self._now_ns - self._said_ns >= STATE_EVERY_NS:
+        if self._now_ns - self._said_ns >= self._wait_ns:
             self._say_state()
+        if self._now_ns - self._long_ns >= LONG_EVERY_NS:
+            self._long_ns = self._now_ns
+            for bed in self._beds.values():
+                self._say_long(bed)
 
     def _say_state(self) -> None:
-        self._changed = False
+        self._wait_ns = STATE_EVERY_NS
         self._said_ns = self._now_ns
-        if not self._subscriptions:
-            return
-        text = self.state().model_dump_json()
+        if self._subscriptions:
+            self._offer("state", self.state().model_dump_json())
+
+    def _say_long(self, bed: KnownBed) -> None:
+        if bed.measured_changed and self._subscriptions:
+            self._offer(f"measured {bed.bed}", bed.measured().model_dump_json())
+        if bed.events_changed and self._subscriptions:
+            self._offer(f"events {bed.bed}", bed.events().model_dump_json())
+        bed.measured_changed = bed.events_changed = False
+
+    def _offer(self, kind: str, text: str) -> None:
         for subscription in self._subscriptions:
-            subscription.offer_state(text)
+            subscription.offer_latest(kind, text)
 
 
 def displayed(display: DisplayState, values: dict[str, str]) -> DisplayState:

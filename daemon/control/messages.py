@@ -1,8 +1,9 @@
 """What travels over the control socket, and on to the pages.
 
-`GET /live` is a WebSocket. Text messages are `Live` (a `State`, the latest truth about everything but waves, sent when
-it changes and at least every second; or a `BeatSeen`). Binary messages are wave frames (`encode_waves`). A reader that
-is late loses wave frames and older states; the newest state always comes.
+`GET /live` is a WebSocket. Text messages are `Live`: a `State`, the latest truth about every bed, sent when it changes and
+at least every second; what changes slowly and is long has messages of its own, one a bed (`MeasuredSeen`, `EventsSeen`);
+and a `BeatSeen` for each beat. Binary messages are wave frames (`encode_waves`). A reader that is late loses wave frames
+and older texts; the newest text of each kind always comes.
 `POST /command` takes an `Act` and answers an `Acted`. `GET /status` answers a `State`.
 """
 
@@ -87,8 +88,15 @@ class DisplayState(_Message):
     cleaning: bool
 
 
+class RhythmState(_Message):
+    """A rhythm that goes on; `label` is WFDB's, and a word key ("rhythm." + label). Several may, a block beside its rhythm."""
+
+    label: str
+    since_ns: int
+
+
 class BedState(_Message):
-    """One bed. `index` is the bed's number in wave frames."""
+    """One bed. `index` is the bed's number in wave frames; `metrics` are the numbers that are not of one lead each."""
 
     bed: str
     index: int
@@ -97,6 +105,7 @@ class BedState(_Message):
     waves: WaveState | None = None
     metrics: dict[str, MetricState] = Field(default_factory=dict)
     quality: dict[str, QualityState] = Field(default_factory=dict)
+    rhythms: tuple[RhythmState, ...] = ()
     devices: tuple[DeviceState, ...] = ()
 
 
@@ -134,7 +143,72 @@ class BeatSeen(_Message):
     label: str
 
 
-Live = State | BeatSeen
+class CriterionState(_Message):
+    """What was measured against what (model/findings.py: Criterion)."""
+
+    name: str
+    lead: str
+    value: float
+    unit: str
+    relation: str
+    limit: float | None
+
+
+class StatementState(_Message):
+    """A statement of the interpretation: `key` is a word key ("statement." + key); `absent`: (name, why)."""
+
+    key: str
+    criteria: tuple[CriterionState, ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
+    unconfirmed: bool = True
+
+
+class ConclusionsState(_Message):
+    """What the twelve leads show, as of `t_ns`."""
+
+    t_ns: int
+    statements: tuple[StatementState, ...]
+
+
+class MeasuredSeen(_Message):
+    """What is measured now and then: the numbers of each lead, by lead and name, and the conclusions."""
+
+    type: Literal["measured"] = "measured"
+    bed: str
+    leads: dict[str, dict[str, MetricState]] = Field(default_factory=dict)
+    conclusions: ConclusionsState | None = None
+
+
+class EventState(_Message):
+    """Something that happened, or a rhythm; `name` is a word key (kind + "." + name), `id` counts up.
+
+    A rhythm that goes on has `on` and no `end_ns`; neither: it was lost from sight. The rest is the evidence: the rule, what
+    it went by (name, value, unit), and the samples `first` .. `last` of a segment.
+    """
+
+    id: int
+    kind: Literal["event", "rhythm"]
+    name: str
+    t_ns: int
+    end_ns: int | None = None
+    on: bool = False
+    detail: str = ""
+    numbers: tuple[tuple[str, float, str], ...] = ()
+    rule: str
+    segment: str
+    first: int
+    last: int
+
+
+class EventsSeen(_Message):
+    """The last events and rhythms of a bed, oldest first; bounded."""
+
+    type: Literal["events"] = "events"
+    bed: str
+    events: tuple[EventState, ...] = ()
+
+
+Live = State | MeasuredSeen | EventsSeen | BeatSeen
 
 
 class Act(_Message):
@@ -196,8 +270,14 @@ def encode_waves(bed_index: int, block: DisplayBlock) -> bytes:
     )
     scale = np.zeros(leads + leads % 2, dtype="<f4")
     scale[:leads] = MICROVOLTS_PER_COUNT
-    counts = np.clip(np.rint(block.values * (1000.0 / MICROVOLTS_PER_COUNT)), -32767, 32767)
-    values = np.where(np.isnan(counts), NO_SIGNAL, counts).astype("<i2")
+    counts = block.values * np.float32(1000.0 / MICROVOLTS_PER_COUNT)
+    counts = np.rint(counts, out=counts)
+    # The ufuncs themselves: np.clip costs more in Python than the samples of a frame do.
+    np.maximum(np.minimum(counts, np.float32(32767), out=counts), np.float32(-32767), out=counts)
+    absent = np.isnan(counts)
+    if absent.any():
+        counts[absent] = NO_SIGNAL
+    values: npt.NDArray[np.int16] = counts.astype("<i2")
     return header + scale.tobytes() + values.tobytes()
 
 

@@ -1,6 +1,6 @@
 """Other open programs on the same recordings, by the same scorer: writes peers.json beside it.
 
-    python3 -m venv PEERS && PEERS/bin/pip install -r requirements/peers.txt
+    python3 -m venv PEERS && PEERS/bin/pip install -r tests/accuracy/peers.txt
     VITALD_DATA=... OPENBLAS_NUM_THREADS=1 PEERS/bin/python tests/accuracy/peers.py
     OPENBLAS_NUM_THREADS=1 PEERS/bin/python tests/accuracy/peers.py --time RECORD      only seconds, to stdout
 

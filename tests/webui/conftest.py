@@ -25,9 +25,12 @@ from daemon.control.messages import (
     BedState,
     DeviceState,
     DisplayState,
+    EventsSeen,
     FactSeen,
+    MeasuredSeen,
     MetricState,
     QualityState,
+    RhythmState,
     State,
     WaveState,
     encode_waves,
@@ -40,6 +43,8 @@ LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V
 CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TABLET = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+_DEVICE = {"label": "ecg", "kind": "dm_ecg", "title": "DM-ECG 12", "device": "ECG-0042", "firmware": "2.1.0"}
+_DEVICE |= {"port": "/dev/ttyUSB0"}
 FRAME_S = 0.05
 RATE = 500
 PERIOD_S = 0.8  # a beat every 0.8 s: 75 bpm
@@ -105,6 +110,10 @@ class Feeder:
         self.leads = LEADS
         self.acts: list[Act] = []
         self.facts: tuple[FactSeen, ...] = ()
+        self.numbers: dict[str, MetricState] = {}
+        self.rhythms: tuple[RhythmState, ...] = ()
+        self.long: tuple[MeasuredSeen | EventsSeen, ...] = ()
+        self.beat_label = "N"
         self.copies = 1  # how often each wave frame is sent
         self.replug()
 
@@ -134,48 +143,34 @@ class Feeder:
 
     def state(self) -> State:
         now = boot_ns()
-        stamp = self.frozen_metrics_ns or now
-        self.seq += 1
+        stamp, self.seq = self.frozen_metrics_ns or now, self.seq + 1
+        rr_ms = None if self.heart_rate is None else 60000 / self.heart_rate
         metrics = {
-            "heart_rate": MetricState(
-                value=self.heart_rate, unit="bpm", t_ns=stamp, why=self.why, lead="II", quality=1.0
-            ),
-            "rr_interval": MetricState(
-                value=None if self.heart_rate is None else 60000 / self.heart_rate,
-                unit="ms",
-                t_ns=stamp,
-                why=self.why,
-                lead="II",
-                quality=1.0,
-            ),
+            "heart_rate": MetricState(value=self.heart_rate, unit="bpm", t_ns=stamp, why=self.why, lead="II"),
+            "rr_interval": MetricState(value=rr_ms, unit="ms", t_ns=stamp, why=self.why, lead="II"),
+            **self.numbers,
         }
         device = DeviceState(
-            label="ecg",
-            kind="dm_ecg",
-            title="DM-ECG 12",
-            device="ECG-0042",
-            firmware="2.1.0",
-            port="/dev/ttyUSB0",
+            **_DEVICE,
             state=self.link,
             since_ns=self._began,
             rate_hz=RATE,
             drift_ppm=12.4,
             bytes_in=13000 * self.seq,
-            bytes_damaged=0,
-            samples_lost=0,
+            **dict.fromkeys(("bytes_damaged", "samples_lost"), 0),
         )
-        chain = ("0.5–40 Hz", "notch 50 Hz")
+        segment, chain = f"segment-{self.connection}", ("0.5–40 Hz", "notch 50 Hz")
+        waves = WaveState(leads=self.leads, rate_hz=RATE, chain=chain, segment=segment)
         beds = tuple(
             BedState(
                 bed=key,
                 index=i,
                 name=key,
                 display=self.display,
-                waves=WaveState(
-                    leads=self.leads, rate_hz=RATE, chain=chain, segment=f"segment-{self.connection}"
-                ),
+                waves=waves,
                 metrics=metrics,
                 quality=self.quality,
+                rhythms=self.rhythms,
                 devices=(device,),
             )
             for i, key in enumerate(self.beds)
@@ -193,7 +188,8 @@ class Feeder:
         )
 
     async def say(self) -> None:
-        await self._send(self.state().model_dump_json())
+        for message in (self.state(), *self.long):
+            await self._send(message.model_dump_json())
 
     def frame(self, n: int, bed: int = 0) -> bytes:
         stream = Stream("ECG-0042", "ecg", RATE, ())
@@ -222,7 +218,9 @@ class Feeder:
                         await self._send(frame)
                 for beat in range(int(self.sample / RATE / PERIOD_S), int(due / RATE / PERIOD_S)):
                     t_ns = self._began + round((beat * PERIOD_S + _PLACES[2]) * 1e9)
-                    await self._send(BeatSeen(bed=self.beds[0], t_ns=t_ns, label="N").model_dump_json())
+                    await self._send(
+                        BeatSeen(bed=self.beds[0], t_ns=t_ns, label=self.beat_label).model_dump_json()
+                    )
             self.sample = due
             if time.monotonic() - spoke >= 0.5:
                 spoke = time.monotonic()

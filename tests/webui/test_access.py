@@ -8,9 +8,19 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from daemon.control.messages import QualityState
+from daemon.control.messages import (
+    ConclusionsState,
+    EventsSeen,
+    EventState,
+    MeasuredSeen,
+    QualityState,
+    RhythmState,
+    StatementState,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+EVIDENCE = {"rule": "gaps/1", "segment": "s", "first": 0, "last": 100}
 
 FINDINGS = """() => {
   const found = [];
@@ -41,14 +51,14 @@ FINDINGS = """() => {
     .map((id) => document.getElementById(id)?.textContent).join(" ");
   const nameOf = (element) =>
     element.getAttribute("aria-label") || pointed(element) || element.labels?.[0]?.innerText || textOf(element);
-  const roles = "button, a[href], input, [role=slider], [tabindex='0']";
+  const roles = "button, a[href], input, summary, [role=slider], [tabindex='0']";
   const spoken = (text) => text.toLowerCase().replace(/[^\\p{L}\\p{N} ]/gu, "").trim();
   for (const element of all.filter((e) => e.matches(roles))) {
     const name = nameOf(element).trim();
     if (!name) add("no name", element);
     if (element.matches("button, a") && !spoken(name).includes(spoken(textOf(element)))) add("name lacks its text", element, name);
     const box = (element.matches("input[type=radio]") ? element.parentElement : element).getBoundingClientRect();
-    if (Math.min(box.width, box.height) < (element.matches(".key, label") ? 48 : 24)) add("small target", element);
+    if (Math.min(box.width, box.height) < (element.matches(".key, label, summary") ? 48 : 24)) add("small target", element);
   }
   for (const slider of all.filter((e) => e.matches("[role=slider]"))) {
     for (const part of ["valuenow", "valuemin", "valuemax", "valuetext", "label"]) {
@@ -85,20 +95,26 @@ FINDINGS = """() => {
 
 @pytest.mark.parametrize("screen", ["page", "phone"])
 async def test_every_page_and_sheet_can_be_read_named_and_hit(
-    request: pytest.FixtureRequest, page: Page, phone: Page, site: str, feeder, shown, screen: str
+    page: Page, phone: Page, site: str, feeder, shown, screen: str
 ) -> None:
     view = {"page": page, "phone": phone}[screen]
     feeder.off = frozenset({"V4"})
     off = QualityState(grade="off", trouble="electrode_off", electrodes=("V4",))
     noisy = QualityState(grade="poor", trouble="muscle")
     feeder.quality = {**feeder.quality, "V4": off, "V1": noisy}
+    feeder.rhythms = (RhythmState(label="AFIB", since_ns=0),)
+    happened = EventState(id=1, kind="event", name="pause", t_ns=0, numbers=(("gap", 3.1, "s"),), **EVIDENCE)
+    concluded = ConclusionsState(t_ns=0, statements=(StatementState(key="st_elevation_inferior"),))
+    feeder.long = (MeasuredSeen(bed="1", conclusions=concluded), EventsSeen(bed="1", events=(happened,)))
     await shown(view, site)
     await expect(view.locator("#line")).to_contain_text("ELECTRODE OFF V4")
     found = {"live": await view.evaluate(FINDINGS)}
-    for sheet in ("display", "filters", "devices"):
-        await view.click(f"[aria-controls=sheet-{sheet}]")
+    for sheet in ("display", "filters", "devices", "events", "ecg"):
+        await view.click(f".keys [aria-controls=sheet-{sheet}]")
+        if sheet == "events":
+            await view.locator(".events summary").first.click()
         found[sheet] = await view.evaluate(FINDINGS)
-    await view.click("#sheet-devices .close")
+    await view.click("#sheet-ecg .close")
     await view.click('.lane[data-lead="I"]')
     await view.click(".freeze")
     await view.click(".repeat")

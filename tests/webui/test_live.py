@@ -10,7 +10,7 @@ import aiohttp
 import psutil
 import pytest
 
-from daemon.control.messages import decode_waves
+from daemon.control.messages import EventsSeen, MeasuredSeen, decode_waves
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -119,3 +119,36 @@ async def test_a_reader_that_never_reports_is_sent_to_dead_then_closed_and_the_o
     assert len(received) > 50
     assert max(steps) < 250
     assert psutil.Process().memory_info().rss - before < 20e6
+
+
+async def test_long_messages_reach_the_screens_of_their_bed_also_those_that_come_later(
+    tmp_path, feeder_of, config_for
+) -> None:
+    from webui.app import serving
+
+    async def kinds(served, bed: str) -> set[str]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{served.address}live?bed={bed}", headers=_headers(served.address)) as ws,
+        ):
+            seen: set[str] = set()
+            for _ in range(30):
+                message = await ws.receive(timeout=3)
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    seen.add(json.loads(message.data)["type"])
+            return seen
+
+    beds = ("a", "b")
+    async with (
+        feeder_of(tmp_path / "control.sock", beds) as box,
+        serving(config_for(tmp_path, beds)) as served,
+    ):
+        box.long = (MeasuredSeen(bed="b"), EventsSeen(bed="b"))
+        first = await kinds(served, "b")
+        box.long = ()
+        later = await kinds(served, "b")
+        other = await kinds(served, "a")
+
+    assert {"measured", "events"} <= first
+    assert {"measured", "events"} <= later
+    assert not {"measured", "events"} & other

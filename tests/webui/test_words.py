@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
+import daemon
 import webui
 from daemon import words
 from daemon.model.findings import Grade, Trouble, Why
 from daemon.model.signals import LinkState
+from daemon.units import OBSERVABLES
+from daemon.words import en, en_ecg
+from webui.pages import numbers
 
 ROOT = Path(webui.__file__).parent
+ECG = Path(daemon.__file__).parent / "dsp" / "ecg"
 SOURCES = [*ROOT.rglob("*.js"), *ROOT.rglob("*.html"), *ROOT.rglob("*.py")]
 # Keys that scripts put together from a state.
-BUILT = ("why.", "trouble.", "grade.", "link.", "line.", "fact.", "wave.group.")
+BUILT = (
+    "why.",
+    "trouble.",
+    "grade.",
+    "link.",
+    "line.",
+    "fact.",
+    "wave.group.",
+    "alarm.",
+    "rhythm.",
+    "event.",
+    "detail.",
+    "statement.",
+    "number.",
+    "unit.",
+    "point.",
+    "ecg.",
+    "tile.",
+)
 
 
 def test_every_state_has_a_sentence() -> None:
@@ -25,6 +49,45 @@ def test_every_state_has_a_sentence() -> None:
     wanted += [f"line.{state}" for state in LinkState if state is not LinkState.STREAMING]
 
     assert [key for key in wanted if key not in table] == []
+
+
+def named_by(*callees: str, place: int = 0) -> set[str]:
+    """The names that the analysis gives: constants passed to these calls, anywhere in its sources."""
+    found = set()
+    for path in ECG.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or len(node.args) <= place:
+                continue
+            callee = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            given = node.args[place]
+            if callee in callees and isinstance(given, ast.Constant) and isinstance(given.value, str):
+                found.add(given.value)
+    return found
+
+
+def test_everything_that_the_analysis_names_has_words() -> None:
+    """A name without words would be shown as it is: readable, but not as people speak."""
+    said = {
+        "rhythm": named_by("begin"),
+        "event": named_by("EventSaid", "_event"),
+        "statement": named_by("Statement"),
+        "number": named_by("fact", "above", "below", "at_least", "at_most", "Criterion") | set(OBSERVABLES),
+    }
+    table = words.table()
+
+    assert all(len(names) >= 4 for names in said.values()), said
+    assert {f"{kind}.{name}" for kind, names in said.items() for name in names} - set(table) == set()
+
+
+def test_every_number_has_a_place_and_outlives_how_often_it_is_said() -> None:
+    placed = [name for names in numbers.groups().values() for name in names]
+
+    assert sorted([*placed, *numbers.ST, *numbers.AMPLITUDES, "heart_rate"]) == sorted(OBSERVABLES)
+    assert numbers.lives_s("heart_rate") == 3
+    assert numbers.lives_s("qtc_hodges") == 15
+    assert numbers.lives_s("st_j") > 65  # said once a minute when it does not move, and measured every 5 s
+    assert (numbers.label("heart_rate"), numbers.label("not_heard_of")) == ("Heart rate", "not heard of")
+    assert [numbers.unit(name) for name in ("st", "p_axis", "lf_hf", "qt_interval")] == ["mV", "°", "", "ms"]
 
 
 def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> None:
@@ -42,6 +105,10 @@ def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> Non
         )
 
     assert {key for key in table if not is_used(key.removesuffix(".help"))} == set()
+
+
+def test_no_sentence_is_written_twice() -> None:
+    assert set(en.WORDS) & set(en_ecg.WORDS) == set()
 
 
 def test_every_help_line_belongs_to_a_sentence() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.words import say
-from webui.pages import CONFIG, bed_names, render
+from webui.pages import CONFIG, bed_names, numbers, render
 
 
 async def page(request: web.Request) -> web.Response:
@@ -19,5 +19,11 @@ def show(request: web.Request, key: str) -> web.Response:
     if key not in names:
         raise web.HTTPNotFound(text=say("page.unknown_bed") + "\n")
     return render(
-        request, "bed.html", bed=key, name=names[key], beds=len(names), facts={"page": "bed", "bed": key}
+        request,
+        "bed.html",
+        bed=key,
+        name=names[key],
+        beds=len(names),
+        numbers=numbers,
+        facts={"page": "bed", "bed": key, **numbers.facts()},
     )

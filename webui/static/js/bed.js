@@ -2,18 +2,22 @@
 
 import { BoxChoices, connectSettings, connectSheets } from "./controls.js";
 import { Devices } from "./devices.js";
+import { Ecg } from "./ecg.js";
 import { Enlarged } from "./enlarged.js";
 import { LivePage } from "./page.js";
 import { MessageLine, messagesOf } from "./line.js";
 import { PlayoutClock } from "./clock.js";
 import { Stage } from "./stage.js";
-import { Tile, set } from "./tiles.js";
 import { Traces } from "./traces.js";
 import { caption } from "./caption.js";
 import { facts } from "./words.js";
 import { isCalibrated } from "./millimetres.js";
+import { isInverted } from "./layout.js";
 import { load, save } from "./settings.js";
 import { readWaves } from "./wire.js";
+import { set } from "./tiles.js";
+
+const LAST_BEATS = 20; // labels published for tests
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,7 +26,7 @@ class BedView {
     this.settings = load();
     this.traces = new Traces();
     this.playout = new PlayoutClock();
-    this.tiles = [new Tile(byId("heart-rate"), "heart_rate"), new Tile(byId("rr-interval"), "rr_interval")];
+    this.ecg = new Ecg();
     this.line = new MessageLine(byId("line"), byId("spoken"));
     this.devices = new Devices(byId("device-chips"), byId("sheet-devices"));
     this.choices = new BoxChoices(byId("box-choices"), byId("box-note"), facts.bed);
@@ -66,7 +70,15 @@ class BedView {
 
   beat(beat) {
     this.traces.mark(beat.t_ns / 1e6, beat.label);
-    for (const tile of this.tiles) tile.pulse();
+    this.ecg.pulse();
+  }
+
+  measured(message) {
+    if (message.bed === facts.bed) this.ecg.measured = message;
+  }
+
+  events(message) {
+    if (message.bed === facts.bed) this.ecg.happened = message.events;
   }
 
   waves(buffer, now) {
@@ -96,11 +108,7 @@ class BedView {
     const boxNow = page.box.now(now);
     const bed = this.bed;
     const stalled = link !== "live" || this.playout.end === null || this.playout.isStalled(now);
-    for (const tile of this.tiles) {
-      const metric = bed?.metrics[tile.metric];
-      const grade = metric && bed.quality[metric.lead]?.grade;
-      tile.show(metric, boxNow, grade, link, stalled ? "no_signal" : "old");
-    }
+    this.ecg.show(bed, page.box, now, { link, stalled });
     if (now - this.secondAt >= 1000) {
       this.secondAt = now;
       this.stage.second();
@@ -138,7 +146,8 @@ class BedView {
   }
 
   #caption() {
-    set(byId("caption"), caption(this.settings.speed, this.stage.gains, this.bed?.waves?.chain ?? []));
+    const inverted = (this.bed?.waves?.leads ?? []).some((lead) => isInverted(lead, this.settings.order));
+    set(byId("caption"), caption(this.settings.speed, this.stage.gains, this.bed?.waves?.chain ?? [], inverted));
   }
 
   // Facts for whoever tests this page.
@@ -148,6 +157,7 @@ class BedView {
       samplesDrawn: this.stage.sweep.samplesDrawn + this.enlarged.sweep.samplesDrawn,
       lastSample: this.traces.high,
       connection: this.traces.connection ?? "",
+      beats: this.traces.marks.slice(-LAST_BEATS).map(({ label }) => label).join(""),
       seq: page.state?.seq ?? "",
       jumps: this.counts.jumps,
       dry: this.counts.dry,
@@ -162,4 +172,4 @@ function toggleFullScreen() {
 }
 
 const page = new LivePage(`/live?bed=${encodeURIComponent(facts.bed)}`, new BedView());
-connectSheets([...document.querySelectorAll(".keys [aria-controls]")], () => page.refresh(performance.now()));
+connectSheets([...document.querySelectorAll("[aria-controls]")], () => page.refresh(performance.now()));

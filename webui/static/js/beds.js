@@ -1,13 +1,15 @@
 // All beds of this box: one card each, in their fixed order.
 
 import { LivePage } from "./page.js";
-import { Tile } from "./tiles.js";
+import { Tile, sightOf } from "./tiles.js";
+import { livesOf } from "./numbers.js";
+import { say } from "./words.js";
 
 class BedsView {
   constructor() {
     this.cards = [...document.querySelectorAll(".card")].map((element) => ({
       bed: element.dataset.bed,
-      tile: new Tile(element, "heart_rate"),
+      tile: new Tile(element, livesOf("heart_rate")),
     }));
   }
 
@@ -15,8 +17,10 @@ class BedsView {
     const boxNow = page.box.now(now);
     for (const { bed: key, tile } of this.cards) {
       const bed = page.state?.beds.find(({ bed }) => bed === key);
-      const metric = bed?.metrics.heart_rate;
-      tile.show(metric, boxNow, metric && bed.quality[metric.lead]?.grade, link);
+      const rate = bed?.metrics.heart_rate;
+      const sight = sightOf({ boxNow, link, stalled: false, lost: false, rate });
+      const source = rate?.lead ? say("tile.source", { lead: rate.lead }) : "";
+      tile.show(rate, sight, { grade: bed?.quality[rate?.lead]?.grade, source });
     }
   }
 }

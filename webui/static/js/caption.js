@@ -2,9 +2,10 @@
 
 import { say } from "./words.js";
 
-// `gains`: what `gainText` or `wave.gain` says; `chain` of the bed's state.
-export function caption(speed, gains, chain) {
-  return [say("wave.speed", { speed }), gains, ...(chain.length > 0 ? chain : [say("wave.no_filter")])].join(" · ");
+// `gains`: what `gainText` or `wave.gain` says; `chain` of the bed's state; `inverted`: aVR is drawn upside down.
+export function caption(speed, gains, chain, inverted = false) {
+  const filters = chain.length > 0 ? chain : [say("wave.no_filter")];
+  return [say("wave.speed", { speed }), gains, ...filters, ...(inverted ? [say("wave.inverted")] : [])].join(" · ");
 }
 
 // The gains of the lanes as one phrase: a set one, the automatic one, or the automatic ones by group of leads.

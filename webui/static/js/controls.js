@@ -7,29 +7,30 @@ const LATE_MS = 1000;
 const GIVE_UP_MS = 4000;
 const SHOWN_MS = 8000;
 
-// Opens and closes the sheets that keys point to (aria-controls); one at a time. Esc closes.
+// Opens and closes the sheets that keys point to (aria-controls); one at a time. Esc closes, and the focus goes back to the
+// key that opened it. A key may name the part of its sheet that it is about (data-part).
 export function connectSheets(keys, onChange) {
-  const sheetOf = (key) => document.getElementById(key.getAttribute("aria-controls"));
-  const set = (key, open) => {
-    key.setAttribute("aria-expanded", String(open));
-    sheetOf(key).hidden = !open;
+  const idOf = (key) => key.getAttribute("aria-controls");
+  const sheets = new Map(keys.map((key) => [idOf(key), document.getElementById(idOf(key))]));
+  let opener = null;
+  const show = (key) => {
+    opener = key;
+    for (const [id, sheet] of sheets) sheet.hidden = key === null || id !== idOf(key);
+    for (const each of keys) each.setAttribute("aria-expanded", String(key !== null && idOf(each) === idOf(key)));
+    onChange();
+    if (key?.dataset.part) sheets.get(idOf(key)).querySelector(`[data-group="${key.dataset.part}"]`).scrollIntoView();
   };
   const close = () => {
-    const open = keys.find((key) => key.getAttribute("aria-expanded") === "true");
-    if (!open) return false;
-    set(open, false);
-    open.focus();
-    onChange();
+    if (opener === null) return false;
+    const key = opener;
+    show(null);
+    key.focus();
     return true;
   };
   for (const key of keys) {
-    key.addEventListener("click", () => {
-      const open = key.getAttribute("aria-expanded") !== "true";
-      for (const other of keys) set(other, other === key && open);
-      onChange();
-    });
-    sheetOf(key).querySelector(".close").addEventListener("click", close);
+    key.addEventListener("click", () => show(key.getAttribute("aria-expanded") === "true" ? null : key));
   }
+  for (const sheet of sheets.values()) sheet.querySelector(".close").addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && close()) event.preventDefault();
   });

@@ -3,7 +3,7 @@
 
 import { Calipers } from "./calipers.js";
 import { caption } from "./caption.js";
-import { single } from "./layout.js";
+import { single, titleOf } from "./layout.js";
 import { largestThatFits } from "./gain.js";
 import { paper } from "./grid.js";
 import { say } from "./words.js";
@@ -45,7 +45,6 @@ export class Enlarged {
     this.lead = lead;
     this.element.hidden = false;
     this.element.dataset.lead = lead;
-    set(this.element.querySelector("h2"), lead);
     this.#freeze(false);
     this.element.querySelector(".back").focus();
   }
@@ -93,7 +92,8 @@ export class Enlarged {
     const { width, height } = this.canvas;
     const gain = this.#gain(traces, height / 2 / pxPerMm);
     const speed = Number(this.settings.speed);
-    const lanes = single(this.lead, width, height, gutter).map((lane) => ({ ...lane, gain, marks: true }));
+    set(this.element.querySelector("h2"), titleOf(this.lead, this.settings.order));
+    const lanes = single(this.lead, width, height, gutter, this.settings.order).map((lane) => ({ ...lane, gain, marks: true }));
     const pxPerMs = (speed * pxPerMm) / 1000;
     const origin = this.frozen ? this.pen - lanes[0].w / pxPerMs : 0;
     this.paper = paper(width, height, lanes[0].x0, height / 2, pxPerMm);
@@ -110,8 +110,9 @@ export class Enlarged {
     });
   }
 
-  // Places of the beats in view, CSS px.
+  // Places of the beats in view, CSS px: as they will be drawn, where the next frame has yet to come.
   #beats() {
+    if (this.dirty) this.frame({ pen: this.pen, jumped: false });
     const { traces } = this.frozen ?? this;
     const { lanes: [lane], scale, pxPerMs } = this.sweep;
     const oldest = this.pen - (lane.w - lane.gap) / pxPerMs;

@@ -5,15 +5,17 @@ import { DeadMan, StuckPicture } from "./watchdog.js";
 import { LiveSocket } from "./socket.js";
 import { applyToStyles } from "./millimetres.js";
 import { elapsed, facts, say } from "./words.js";
+import { fullText } from "./times.js";
 import { set } from "./tiles.js";
 
 const REFRESH_MS = 250;
+const FOR_THE_VIEW = new Set(["beat", "measured", "events"]); // messages that concern the view alone
 
 const byId = (id) => document.getElementById(id);
 
 export class LivePage {
-  // `view` has state(state, now), beat(beat, now), waves(buffer, now), refresh(now, link, page), frame(now), last() (what
-  // was received last, for the report); all may be absent but refresh.
+  // `view` has state(state, now), beat(beat, now), measured(message, now), events(message, now), waves(buffer, now),
+  // refresh(now, link, page), frame(now), last() (what was received last, for the report); all may be absent but refresh.
   constructor(path, view) {
     this.view = view;
     this.box = new BoxClock();
@@ -59,8 +61,8 @@ export class LivePage {
       this.state = message;
       this.box.heard(message, now);
       this.view.state?.(message, now);
-    } else if (message.type === "beat") {
-      this.view.beat?.(message, now);
+    } else if (FOR_THE_VIEW.has(message.type)) {
+      this.view[message.type]?.(message, now);
     }
     this.refresh(now);
   }
@@ -82,7 +84,7 @@ export class LivePage {
     if (utc === null || second === this.second) return;
     this.second = second;
     byId("second").style.setProperty("transform", `rotate(${(second % 60) * 6}deg)`);
-    set(byId("time"), timeText(new Date(utc)));
+    set(byId("time"), fullText(new Date(utc)));
   }
 
   refresh(now) {
@@ -107,12 +109,4 @@ export class LivePage {
     set(banner.querySelector(".since"), elapsed(since));
     set(banner.querySelector(".help"), say(`${key}.help`));
   }
-}
-
-function timeText(date) {
-  const two = (value) => String(value).padStart(2, "0");
-  const offset = -date.getTimezoneOffset();
-  const zone = `${offset < 0 ? "-" : "+"}${two(Math.floor(Math.abs(offset) / 60))}${offset % 60 ? `:${two(Math.abs(offset) % 60)}` : ""}`;
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}`;
 }

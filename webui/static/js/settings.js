@@ -1,18 +1,20 @@
-// How this screen draws: kept per screen, never sent to the box.
+// How this screen draws a bed: kept on the screen for each bed, never sent to the box.
 
-import { LAYOUTS } from "./layout.js";
+import { LAYOUTS, ORDERS } from "./layout.js";
+import { facts } from "./words.js";
 
-const KEY = "vitald.display";
+const KEY = `vitald.display.${facts.bed}`;
 
 export const CHOICES = {
   layout: LAYOUTS,
+  order: ORDERS,
   speed: ["12.5", "25", "50"],
   gain: ["5", "10", "20", "auto"],
 };
 
 function defaults() {
   const narrow = window.matchMedia("(max-width: 700px)").matches;
-  return { layout: narrow ? "6x2" : "3x4", speed: "25", gain: narrow ? "auto" : "10" };
+  return { layout: narrow ? "6x2" : "3x4", order: "standard", speed: "25", gain: narrow ? "auto" : "10" };
 }
 
 // The stored settings; what is not one of the choices falls back to the default.

@@ -1,6 +1,6 @@
 // The waves of a bed: canvas, lanes over it with their words, gains. Knows nothing of sockets.
 
-import { arrange, columnsOf } from "./layout.js";
+import { arrange, columnsOf, titleOf } from "./layout.js";
 import { AutoGain } from "./gain.js";
 import { gainText } from "./caption.js";
 import { cssPxPerMm } from "./millimetres.js";
@@ -109,7 +109,7 @@ export class Stage {
     const { settings } = this;
     const scale = { ...fit(this.canvas), speed: Number(settings.speed), origin: 0 };
     const { width, height } = this.canvas;
-    const places = arrange(settings.layout, this.leads, width, height, scale.gutter);
+    const places = arrange(settings.layout, this.leads, width, height, scale.gutter, settings.order);
     const rhythm = places.some((lane) => lane.rhythm && lane.lead === this.beatLead);
     this.#refit(places, scale.pxPerMm);
     const lanes = places.map((lane) => ({
@@ -132,7 +132,7 @@ export class Stage {
   }
 
   #label(lanes, ratio) {
-    const names = JSON.stringify(lanes.map((lane) => [lane.lead, lane.rhythm]));
+    const names = JSON.stringify(lanes.map((lane) => [lane.lead, lane.inverted, lane.rhythm]));
     if (this.overlay.dataset.names !== names) {
       this.overlay.dataset.names = names;
       this.overlay.replaceChildren(...lanes.map((lane) => this.#lane(lane)));
@@ -151,7 +151,7 @@ export class Stage {
     button.className = "lane";
     button.dataset.lead = lead;
     button.dataset.rhythm = String(rhythm);
-    for (const [name, text] of [["unseen", say("key.expand")], ["name", lead], ["trouble", ""]]) {
+    for (const [name, text] of [["unseen", say("key.expand")], ["name", titleOf(lead, this.settings.order)], ["trouble", ""]]) {
       const part = document.createElement("span");
       part.className = name;
       part.textContent = text;

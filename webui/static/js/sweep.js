@@ -8,6 +8,7 @@ export const MARK_MM = 1.6; // size of a beat's mark, at the top of its lane
 const BAR = 6; // CSS px from the sweep to the calibration bar left of it
 const SERIF = 3.5;
 const PLAIN = new Set(["N", "Q"]);
+const LETTERS = { "/": "P" }; // of classes that WFDB has no letter for
 
 const modulo = (a, b) => ((a % b) + b) % b;
 
@@ -151,7 +152,7 @@ export class Sweep {
         continue;
       }
       const x = this.x(lane, traces.timeOf(k));
-      const y = this.y(lane, mv);
+      const y = this.y(lane, lane.inverted ? -mv : mv);
       if (y === this.top(lane) || y === this.bottom(lane)) clipped.push(x, y);
       if (down && x >= before) context.lineTo(x, y);
       else context.moveTo(x, y);
@@ -189,10 +190,11 @@ export class Sweep {
       context.lineTo(x + size / 2, lane.y0 + 1);
       context.lineTo(x, lane.y0 + 1 + size);
       context.fill();
+      if (label === "/") context.fillRect(x - 1.5 * size, lane.y0 + 1, this.line, 2 * size); // the pacemaker's pulse
       if (!PLAIN.has(label) && x + 3 * size < lane.x0 + lane.w) {
         context.font = `600 ${Math.round(2 * size)}px sans-serif`;
         context.textBaseline = "top";
-        context.fillText(label, x + size, lane.y0 + 1);
+        context.fillText(LETTERS[label] ?? label, x + size, lane.y0 + 1);
       }
       lane.marked = t;
     }

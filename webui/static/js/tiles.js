@@ -1,50 +1,68 @@
-// Numbers. A number is shown only while it is fresh: it greys with its age, and after 3 s it goes, by the page's own
+// Numbers. A number is shown only while it is fresh: it greys when it grows old, and then it goes, by the page's own
 // watch, whether or not a message comes. Unknown is `--` with its reason.
 
-import { has, say } from "./words.js";
+import { reasonText, valueText } from "./numbers.js";
+import { say } from "./words.js";
 
-const OLD_MS = 2000;
-const BLANK_MS = 3000;
+const OLD_SHARE = 2 / 3; // of its life, then a number greys
+const PARTS = ["value", "why", "source", "quality", "age"];
 
 export class Tile {
-  // `element` has the parts .value, .why, .source, .quality, .age.
-  constructor(element, metric) {
+  // `element` has the parts .value and .why, and may have .source, .quality, .age; `lives` is how long a number stands
+  // without being said again, ms.
+  constructor(element, lives) {
     this.element = element;
-    this.metric = metric;
-    this.part = Object.fromEntries(
-      ["value", "why", "source", "quality", "age"].map((name) => [name, element.querySelector(`.${name}`)]),
-    );
+    this.lives = lives;
+    this.part = Object.fromEntries(PARTS.map((name) => [name, element.querySelector(`.${name}`)]));
   }
 
-  // `metric` of the state (or undefined), `boxNow` ms of the box's clock, `grade` of its lead, `link` "live" or not,
-  // `stale` the reason to give (why.*) for a number that has grown too old.
-  show(metric, boxNow, grade, link, stale = "old") {
-    const age = metric && boxNow !== null ? boxNow - metric.t_ns / 1e6 : Infinity;
-    const fresh = age <= BLANK_MS;
-    const present = fresh && metric.value !== null;
-    const state = !present ? "blank" : age > OLD_MS ? "old" : "live";
-    const text = present ? String(Math.round(metric.value)) : say("tile.none");
+  // `metric` of the state (or undefined); `sight`: what the page knows of its source (see sightOf); `grade` of its lead.
+  show(metric, sight, { grade = "", source = null } = {}) {
+    const age = ageOf(metric, sight);
+    const present = isFresh(metric, sight, this.lives);
+    const state = !present ? "blank" : age > OLD_SHARE * this.lives ? "old" : "live";
+    const text = present ? valueText(metric.value, metric.unit) : say("tile.none");
     this.element.dataset.state = state;
     this.element.dataset.value = present ? text : "";
     set(this.part.value, text);
-    set(this.part.age, state === "old" ? say("page.old", { seconds: Math.floor(age / 1000) }) : "");
-    set(this.part.why, present ? "" : this.#reason(metric, link, stale));
-    set(this.part.source, present && metric.lead ? say("tile.source", { lead: metric.lead }) : "");
-    set(this.part.quality, present && grade ? say(`grade.${grade}`) : "");
-    this.part.quality.dataset.grade = present && grade ? grade : "";
+    set(this.part.why, present ? "" : reasonOf(metric, sight));
+    if (source !== null) set(this.part.source, present ? source : "");
+    if (this.part.age) set(this.part.age, state === "old" ? say("page.old", { seconds: Math.floor(age / 1000) }) : "");
+    if (this.part.quality) {
+      set(this.part.quality, present && grade ? say(`grade.${grade}`) : "");
+      this.part.quality.dataset.grade = present ? grade : "";
+    }
   }
 
   pulse() {
     this.element.querySelector(".heart")?.animate([{ opacity: 1 }, { opacity: 0.2 }], { duration: 350 });
   }
+}
 
-  #reason(metric, link, stale) {
-    if (link !== "live") return say("why.lost");
-    if (!metric) return say("why.no_signal");
-    if (metric.value !== null) return say(`why.${stale}`);
-    const key = `why.${metric.why}`;
-    return has(key) ? say(key) : say("why.no_signal");
-  }
+// No number of the ECG holds while there is no ECG: reasons of the heart rate that are reasons of all.
+const GONE = new Set(["no_device", "no_signal", "leads_off", "analysis_failed"]);
+
+// What the page knows of a bed's signal: `boxNow` ms of the box's clock, `link`, `stalled` (no samples come), `lost` (nothing
+// has come for 3 s), `gone` the reason for which there is no ECG at all, `why` that for which there is no heart rate.
+export function sightOf({ boxNow, link, stalled, lost, rate }) {
+  const gone = rate && rate.value === null && GONE.has(rate.why) ? rate.why : null;
+  return { boxNow, link, stalled, lost, gone, why: rate?.why ?? null };
+}
+
+const ageOf = (metric, { boxNow }) => (metric && boxNow !== null ? boxNow - metric.t_ns / 1e6 : Infinity);
+
+// Whether a number is there and may be shown.
+export function isFresh(metric, sight, lives) {
+  return Boolean(metric) && metric.value !== null && !sight.lost && !sight.gone && ageOf(metric, sight) <= lives;
+}
+
+// Why a number is not there.
+export function reasonOf(metric, sight) {
+  if (sight.link !== "live") return say("why.lost");
+  if (sight.gone) return reasonText(sight.gone);
+  if (metric && metric.value === null) return reasonText(metric.why);
+  if (sight.stalled) return reasonText("no_signal");
+  return reasonText(sight.why ?? (metric ? "old" : "learning"));
 }
 
 // Sets a text only when it differs: styles and layout stay untouched otherwise.

@@ -1,0 +1,197 @@
+"""What is known of one bed for the screens: the newest of every number, the rhythms that go on, the last events. Bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from daemon.control.messages import (
+    BedState,
+    ConclusionsState,
+    DeviceState,
+    DisplayState,
+    EventsSeen,
+    EventState,
+    MeasuredSeen,
+    MetricState,
+    QualityState,
+    RhythmState,
+    WaveState,
+)
+from daemon.model.findings import Conclusions, DisplayBlock, Event, Metric, Quality, Rhythm
+from daemon.model.signals import DeviceSeen
+
+_State = TypeVar("_State", bound=BaseModel)
+
+EVENTS_KEPT = 100
+
+ONE_AT_A_TIME = frozenset({"heart_rate", "rr_interval"})
+"""Numbers taken from whichever lead is the best one now: one number, not one a lead."""
+
+OF_ALL = frozenset({"", "global", "ecg"})
+"""What a Metric names in place of a lead when it is not of one."""
+
+
+@dataclass(slots=True)
+class KnownBed:
+    """One bed. Taking something in is cheap; messages are made of it when they are sent.
+
+    `measured_changed` and `events_changed` are taken back by whoever has sent these messages.
+    """
+
+    bed: str
+    index: int
+    name: str
+    display: DisplayState
+    waves: WaveState | None = None
+    measured_changed: bool = False
+    events_changed: bool = False
+    _metrics: dict[str, Metric | MetricState] = field(default_factory=dict)
+    _leads: dict[str, dict[str, Metric | MetricState]] = field(default_factory=dict)
+    _quality: dict[str, Quality | QualityState] = field(default_factory=dict)
+    _devices: dict[str, DeviceSeen | DeviceState] = field(default_factory=dict)
+    _rhythms: dict[str, EventState] = field(default_factory=dict)
+    _events: deque[EventState] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+    _conclusions: Conclusions | None = None
+    _counted: int = 0
+
+    def state(self) -> BedState:
+        return BedState(
+            bed=self.bed,
+            index=self.index,
+            name=self.name,
+            display=self.display,
+            waves=self.waves,
+            metrics=_as(MetricState, self._metrics),
+            quality=_as(QualityState, self._quality),
+            rhythms=tuple(RhythmState(label=one.name, since_ns=one.t_ns) for one in self._rhythms.values()),
+            devices=tuple(_as(DeviceState, self._devices).values()),
+        )
+
+    def measured(self) -> MeasuredSeen:
+        concluded = self._conclusions
+        return MeasuredSeen(
+            bed=self.bed,
+            leads={lead: _as(MetricState, numbers) for lead, numbers in self._leads.items()},
+            conclusions=concluded and ConclusionsState.model_validate(concluded, from_attributes=True),
+        )
+
+    def events(self) -> EventsSeen:
+        return EventsSeen(bed=self.bed, events=tuple(self._events))
+
+    def announce(self, block: DisplayBlock) -> bool:
+        """Whether the wave frames from this block on hold something else than before. A new segment forgets the old one."""
+        now = self.waves
+        if now is not None and (now.segment, now.chain, now.leads) == (
+            block.segment.id,
+            block.chain,
+            block.leads,
+        ):
+            return False
+        if now is not None and now.segment != block.segment.id:
+            self.forget()
+            self._quality = {lead: q for lead, q in self._quality.items() if lead in {*block.leads, "global"}}
+        self.waves = WaveState(
+            leads=block.leads,
+            rate_hz=block.segment.stream.rate_hz,
+            chain=block.chain,
+            segment=block.segment.id,
+        )
+        return True
+
+    def forget(self) -> None:
+        """Analysis begins anew: rhythms are lost from sight, and what was measured is no longer so."""
+        for entry in self._rhythms.values():
+            self._replace(entry, entry.model_copy(update={"on": False}))
+        self._rhythms.clear()
+        self._metrics = {name: metric for name, metric in self._metrics.items() if name in ONE_AT_A_TIME}
+        self._leads.clear()
+        self._conclusions = None
+        self.measured_changed = True
+
+    def metric(self, metric: Metric) -> bool:
+        """Take a number; whether it has come or gone (and not only moved) and is not of one lead."""
+        if metric.name not in ONE_AT_A_TIME and metric.lead not in OF_ALL:
+            self._leads.setdefault(metric.lead, {})[metric.name] = metric
+            self.measured_changed = True
+            return False
+        before = self._metrics.get(metric.name)
+        self._metrics[metric.name] = metric
+        return before is None or before.why != metric.why
+
+    def quality(self, quality: Quality) -> None:
+        self._quality[quality.lead] = quality
+
+    def device(self, seen: DeviceSeen) -> bool:
+        """Take a device's state; whether it is another one, and not only counters that counted."""
+        before = self._devices.get(seen.label)
+        self._devices[seen.label] = seen
+        return before is None or (before.state, before.device) != (seen.state, seen.device)
+
+    def concluded(self, conclusions: Conclusions) -> None:
+        self._conclusions = conclusions
+        self.measured_changed = True
+
+    def event(self, event: Event) -> None:
+        self._append(
+            EventState(
+                id=self._next(),
+                kind="event",
+                name=event.name,
+                t_ns=event.t_ns,
+                detail=event.detail,
+                numbers=event.numbers,
+                rule=event.evidence.rule,
+                segment=event.evidence.segment,
+                first=event.evidence.first,
+                last=event.evidence.last,
+            )
+        )
+
+    def rhythm(self, rhythm: Rhythm) -> None:
+        """A rhythm that begins, or one that ends: one entry in the list."""
+        open_ = self._rhythms.pop(rhythm.label, None)
+        entry = EventState(
+            id=self._next() if open_ is None else open_.id,
+            kind="rhythm",
+            name=rhythm.label,
+            t_ns=rhythm.t_ns,
+            end_ns=rhythm.end_ns,
+            on=rhythm.end_ns is None,
+            rule=rhythm.evidence.rule,
+            segment=rhythm.evidence.segment,
+            first=rhythm.evidence.first,
+            last=rhythm.evidence.last,
+        )
+        if open_ is None:
+            self._append(entry)
+        else:
+            self._replace(open_, entry)
+        if entry.on:
+            self._rhythms[rhythm.label] = entry
+
+    def _next(self) -> int:
+        self._counted += 1
+        return self._counted
+
+    def _append(self, entry: EventState) -> None:
+        self._events.append(entry)
+        self.events_changed = True
+
+    def _replace(self, before: EventState, entry: EventState) -> None:
+        """Another version of an entry, at its place where it is still kept."""
+        for k, kept in enumerate(self._events):
+            if kept.id == before.id:
+                self._events[k] = entry
+        self.events_changed = True
+
+
+def _as(kind: type[_State], held: dict[str, Any]) -> dict[str, _State]:
+    """What is held as messages of `kind`, each made once, when it is first sent."""
+    for key, one in held.items():
+        if not isinstance(one, kind):
+            held[key] = kind.model_validate(one, from_attributes=True)
+    return dict(held)
