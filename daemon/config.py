@@ -45,6 +45,23 @@ class Web(_Table):
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port of the pages; 0 = any free one")] = 8080
 
 
+class Sound(_Table):
+    """The loudspeaker, the lamp and the nurse call."""
+
+    enabled: bool = Field(True, description="Whether the box itself sounds alarms")
+    device: str = Field("default", description="ALSA's name of the loudspeaker (`aplay -L` lists them)")
+    volume: Annotated[int, Field(ge=0, le=100, description="Loudness; 0 is 40 dB below 100, not silence")] = (
+        70
+    )
+    melodies: bool = Field(False, description="Bursts tell the cause by their notes (IEC 60601-1-8, 2006)")
+    socket: Path | None = Field(None, description="Socket of the sound process; empty = beside box.run")
+    gpio_chip: Path = Field(Path("/dev/gpiochip0"), description="Chip of the lines below")
+    lamp_high: int | None = Field(None, ge=0, description="Line of the red lamp")
+    lamp_medium: int | None = Field(None, ge=0, description="Line of the yellow lamp")
+    lamp_low: int | None = Field(None, ge=0, description="Line of the cyan lamp")
+    nurse_call: int | None = Field(None, ge=0, description="Line of the nurse-call relay; high = all is well")
+
+
 class Device(_Table):
     """A device we expect at a bed."""
 
@@ -99,7 +116,14 @@ class Config(BaseSettings):
 
     box: Box = Box()
     web: Web = Web()
+    sound: Sound = Sound()
     beds: dict[str, Bed] = Field(default_factory=lambda: {"1": Bed()})
+
+    @property
+    def sound_socket(self) -> Path:
+        """The sound process has a folder of its own: another user makes it."""
+        run = self.box.run
+        return self.sound.socket or run.with_name(f"{run.name}-sound") / "sound.sock"
 
     @classmethod
     def settings_customise_sources(

@@ -20,6 +20,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 VERBS = {
     "run": "the daemon: ports, analysis, store, control socket",
+    "sound": "the loudspeaker: alarm sounds, and the failure tone when the daemon is silent",
     "web": "the nurse's pages",
     "demo": "everything at once, with simulators at the bed",
     "status": "how the box is doing",

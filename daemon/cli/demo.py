@@ -95,7 +95,12 @@ class _Demo:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         simulators = asyncio.create_task(serve({"ecg": self._outlet}, self._socket), name="simulators")
-        children = {verb: await self._start(verb) for verb in ("run", "web")}
+        verbs = ["run", "web"]
+        if shutil.which("aplay"):
+            verbs.append("sound")
+        else:
+            print("vitald demo: no sound: aplay (Debian: alsa-utils) is not installed", file=sys.stderr)
+        children = {verb: await self._start(verb) for verb in verbs}
         ends: dict[asyncio.Task[int], str] = {
             asyncio.create_task(child.wait(), name=verb): verb for verb, child in children.items()
         }

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from daemon.words import en, en_ecg
+from daemon.words import en, en_alarms, en_ecg
 
-_TABLES: dict[str, Mapping[str, str]] = {"en": MappingProxyType({**en.WORDS, **en_ecg.WORDS})}
+_TABLES: dict[str, Mapping[str, str]] = {"en": MappingProxyType({**en.WORDS, **en_ecg.WORDS, **en_alarms.WORDS})}
 LANGUAGES = tuple(_TABLES)
 
 

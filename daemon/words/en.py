@@ -274,7 +274,7 @@ WORDS: dict[str, str] = {
     "page.demo": "DEMO",
     "page.demo.help": "Not a patient.",
     "page.not_calibrated": "Screen not calibrated",
-    "page.quiet": "No messages. This version gives no alarms.",
+    "page.quiet": "No messages.",
     "page.keys": "Keys",
     "page.messages": "Messages",
     "page.more": "+{count} more",
