@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from qrs import BEATS, RECORDS, lay_out
+from qrs import lay_out
+from qrs_runs import BEATS, RECORDS
 
 from daemon.dsp.ecg.classify import CLASS_FEATURES, Classifier
 from daemon.dsp.ecg.detect import QrsDetector

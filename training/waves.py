@@ -16,14 +16,16 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+
+from fast_hearts import Cycle, cycles, fast  # noqa: E402
 
 SEED = 20261121
 FIT = [str(n) for n in range(1, 201) if n % 10 in {0, 3, 6, 9}]
@@ -32,6 +34,10 @@ CLASSES = {"p": 1, "N": 2, "t": 3}
 RATE_HZ, PIECE, RECORDS, SHOWN = 250.0, 1280, 5, 6
 PEAK_RATE, DECAY, RISE, MOMENTUM, EPSILON = 6e-3, 1e-3, 0.15, 0.05, 1e-5
 WITHOUT_P = 0.05  # share of the pieces in which there is no P: a straight line, or fibrillation
+FAST, FAST_AF = (
+    0.18,
+    0.25,
+)  # share of the pieces that are faster than people at rest; of these, in which atria fibrillate
 TABLE = Path(__file__).resolve().parents[1] / "daemon/dsp/ecg/tables/waves.npz"
 
 
@@ -42,6 +48,7 @@ class Record:
     mv: np.ndarray
     target: np.ndarray
     weight: np.ndarray
+    cycles: list[Cycle] = field(default_factory=list)
 
 
 def read(folder: Path, name: str) -> Record:
@@ -57,7 +64,9 @@ def read(folder: Path, name: str) -> Record:
     for row, lead in enumerate(LEADS):
         notes = wfdb.rdann(str(folder / name), lead)
         mark(list(notes.sample), list(notes.symbol), target[row], weight[row])
-    return Record(smooth[:, ::2], target, weight)
+    record = Record(smooth[:, ::2], target, weight)
+    record.cycles = cycles(record)
+    return record
 
 
 def mark(at: list[int], symbols: list[str], target: np.ndarray, weight: np.ndarray) -> None:
@@ -170,8 +179,8 @@ def high_pass(n: int) -> np.ndarray:
     return np.eye(n) - low
 
 
-def without_p(record: Record, *, f_waves: bool, rng) -> Record:
-    """The record with a straight line in place of every P, in all leads; with `f_waves` atria fibrillate over all of it."""
+def without_p(record: Record, *, fibrillates: bool, rng) -> Record:
+    """The record with a straight line in place of every P, in all leads; if it `fibrillates`, f waves over all of it."""
     mv, target = record.mv.copy(), record.target.copy()
     n = mv.shape[1]
     hidden = np.convolve((target == CLASSES["p"])[:, ::2].any(axis=0), np.ones(17), mode="same") > 0.5
@@ -180,22 +189,34 @@ def without_p(record: Record, *, f_waves: bool, rng) -> Record:
     for row in mv:
         row[hidden] = np.interp(k[hidden], k[~hidden], row[~hidden])
     target[target == CLASSES["p"]] = 0
-    if f_waves:
-        t = k / RATE_HZ
-        rate = rng.uniform(4, 9) + 0.5 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.5) * t + rng.random()))
-        phase = 2 * np.pi * np.cumsum(rate) / RATE_HZ + rng.uniform(-0.4, 0.4, (12, 1))
-        wave = np.sin(phase) + 0.4 * np.sin(2 * phase) + 0.15 * np.sin(3 * phase)
-        size = rng.exponential(0.050, (12, 1)) * rng.choice([-1.0, 1.0], (12, 1))
-        mv += size * (1 + 0.4 * np.sin(2 * np.pi * (0.4 * t + rng.random()))) * wave
+    if fibrillates:
+        mv += f_waves(n, rng)
     return Record(mv, target, record.weight)
+
+
+def f_waves(n: int, rng) -> np.ndarray:
+    """Fibrillating atria, (12, n) mV: one wandering tone of 4 to 9 Hz with two harmonics, of another size in each lead."""
+    t = np.arange(n) / RATE_HZ
+    rate = rng.uniform(4, 9) + 0.5 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.5) * t + rng.random()))
+    phase = 2 * np.pi * np.cumsum(rate) / RATE_HZ + rng.uniform(-0.4, 0.4, (12, 1))
+    wave = np.sin(phase) + 0.4 * np.sin(2 * phase) + 0.15 * np.sin(3 * phase)
+    size = rng.exponential(0.050, (12, 1)) * rng.choice([-1.0, 1.0], (12, 1))
+    return size * (1 + 0.4 * np.sin(2 * np.pi * (0.4 * t + rng.random()))) * wave
 
 
 def piece_of(record: Record, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """mV, classes and weights (SHOWN, PIECE) of a piece, changed at random as people, electrodes and rooms change them."""
-    if rng.random() < WITHOUT_P:
-        record = without_p(record, f_waves=rng.random() < 0.5, rng=rng)
     leads = rng.permutation(12)[:SHOWN]
     stretch = np.exp(rng.uniform(-0.25, 0.25))
+    if record.cycles and rng.random() < FAST:
+        stretch = np.exp(rng.uniform(-0.1, 0.1))
+        fibrillates = rng.random() < FAST_AF
+        mv, target, weight = fast(record.cycles, int(PIECE * 1.25), rng, fibrillates=fibrillates)
+        if fibrillates:
+            mv += f_waves(mv.shape[1], rng)
+        record = Record(mv, target.repeat(2, axis=1), weight.repeat(2, axis=1))
+    elif rng.random() < WITHOUT_P:
+        record = without_p(record, fibrillates=rng.random() < 0.5, rng=rng)
     n = record.mv.shape[1]
     start = rng.uniform(0, max(n - 1 - PIECE * stretch, 0))
     at = start + np.arange(PIECE) * stretch

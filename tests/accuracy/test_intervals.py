@@ -113,10 +113,10 @@ def section() -> str:
         f"A simulated heart whose waves are known (`firmware_bridge/simulators/heart.py`), {SECONDS} s at each rate and noise, given at the",
         "true beats. Measured minus true in ms, mean ± SD over the beats, and the share of the beats in which the interval was measured.",
         "A wave begins and ends where it has left the line by 4 % of its height. Noise is muscle in every electrode; its ratio",
-        "is that of lead II, the signal being (QRS peak to peak)² / 8. Above 40 µV of noise between the beats no P is said. From 120 a",
-        "minute on P begins on the end of the T before it and is not found, and it is unknown whether there is one; from 150 on",
-        "T ends early. Over 12 leads the begin is the second earliest and the end the second latest, which is wide for QRS complexes",
-        "as narrow as these. Single beats; what the screen shows is the median of the last 16.",
+        "is that of lead II, the signal being (QRS peak to peak)² / 8. Above 40 µV of noise between the beats no P is said. From 150 a",
+        "minute on P stands on the T before it: T ends where P begins, so QT is short; at 220 P is hidden in T. Over 12 leads the begin",
+        "is the second earliest and the end the second latest, which is wide for QRS complexes as narrow as these. Single beats;",
+        "what the screen shows is the median of the last 16.",
     ]
     for leads in (ONE, TWELVE):
         lines += [
@@ -146,7 +146,7 @@ def test_the_signal_of_the_snr_is_that_of_the_heart():
     assert np.ptp(x[1]) / np.sqrt(8) == pytest.approx(QRS_RMS_MV, rel=0.1)
 
 
-@pytest.mark.parametrize("bpm", [30, 60, 100])
+@pytest.mark.parametrize("bpm", [30, 60, 100, 140])
 def test_every_beat_is_measured_and_noise_moves_no_interval(bpm):
     for still, noisy in zip(rows_of(bpm, 40), rows_of(bpm, 24), strict=True):
         for name in NAMES:
@@ -165,13 +165,16 @@ def test_of_one_lead_in_silence_no_interval_is_far_off():
     assert all(e is not None and abs(e.bias) <= 10.0 for e in row.errors.values())
 
 
-def test_at_a_fast_rate_qrs_and_qt_are_there():
-    for row in rows_of(150, 24):
-        for name in ("qrs_ms", "qt_ms"):
+def test_at_a_fast_rate_pr_and_qrs_are_there_though_p_stands_on_t():
+    for row in rows_of(160, 24):
+        for name in ("pr_ms", "qrs_ms"):
             error = row.errors[name]
             assert error is not None
             assert error.share >= 0.95
-            assert abs(error.bias) <= 35.0
+            assert abs(error.bias) <= 25.0
+        qt = row.errors["qt_ms"]
+        assert qt is not None
+        assert -60.0 <= qt.bias <= 25.0  # it ends where P begins
 
 
 def test_at_220_no_t_of_another_beat_is_measured():
@@ -179,7 +182,7 @@ def test_at_220_no_t_of_another_beat_is_measured():
         error = row.errors["qt_ms"]
         assert error is not None
         assert error.sd <= 10.0
-        assert abs(error.bias) <= 35.0
+        assert abs(error.bias) <= 80.0  # T of another beat would be a whole interval off: 273 ms
 
 
 def test_in_heavy_noise_there_is_no_pr_rather_than_a_wrong_one():

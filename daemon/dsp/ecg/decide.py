@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 FEATURES = (
     "size_level", "size_last", "size", "gain",
-    "match", "match_common", "match_mean",
+    "match", "match_common", "match_mean", "refused_match", "match_over_refused", "refused_gain",
     "rr_ratio", "rr_last_ratio", "wait", "rr_short", "rr_median", "rr_spread", "beats",
     "before", "after",
     "mean", "noise_level", "size_noise", "background",
@@ -30,6 +30,7 @@ FEATURES = (
 
 REMEMBERED = 8  # beats: medians of sizes and intervals
 NEW_SHAPE_MIN, NEW_SHAPE_WAIT_S, NEIGHBOUR_MAX = 0.7, 0.45, 0.7
+SURELY_NONE = 0.15  # a likelier candidate may have been a beat: its shape is not learnt as a wave that is none
 REACH_SHAPE_S, REACH_LAG_S, LAG_STEP_S = 0.080, 0.030, 0.006
 BEFORE_S, AFTER_S, AFTER_BEAT_S = (0.30, 0.11), (0.11, 0.25), 0.16
 MEAN_S, WIDTH_S, SLOW_S = 1.2, 0.15, 0.12
@@ -58,6 +59,7 @@ class Candidate:
     at: int
     features: Floats
     match: Match
+    refused: Match
     windows: Floats
     usable: Floats
     log_size: float
@@ -81,6 +83,7 @@ class Memory:
         # Of these samples, the ones that each lag compares: (lags, samples of a shape).
         self._lagged = np.arange(2 * self._lags + 1)[:, None] * self._lag_step + np.arange(2 * self._half + 1)
         self._shapes = Shapes(leads, 2 * self._half + 1)
+        self._refused = Shapes(leads, 2 * self._half + 1)
         self._sizes: deque[float] = deque(maxlen=REMEMBERED)
         self._intervals_s: deque[float] = deque(maxlen=REMEMBERED)
         self._level = 0.0
@@ -109,7 +112,8 @@ class Memory:
         level = s.level.view(at, at + 1)[:, 0]
         usable = (weight > 0).astype(np.float64)
         windows = s.shape.view(at - self.reach, at + self.reach + 1)[:, self._lagged].transpose(1, 0, 2)
-        match = self._shapes.match(windows, np.sqrt(weight) / level)
+        scale = np.sqrt(weight) / level
+        match, refused = self._shapes.match(windows, scale), self._refused.match(windows, scale)
 
         total = float(weight.sum())
         share = weight / (level * total)
@@ -137,7 +141,7 @@ class Memory:
         last_rr = self._intervals_s[-1] if self._intervals_s else START_RR_S
         values = (
             log_size - self._level, log_size - self._last_size, log_size, match.gain_log2,
-            match.best, match.common, self._match_mean,
+            match.best, match.common, self._match_mean, refused.best, match.best - refused.best, refused.gain_log2,
             log2(wait / self._rr_median), log2(wait / last_rr), wait, self._rr_short, self._rr_median, self._rr_spread,
             min(self._beats, 20),
             log2((before + EPS) / size), log2((after + EPS) / size),
@@ -151,6 +155,7 @@ class Memory:
             at,
             features,
             match,
+            refused,
             windows,
             usable,
             log_size,
@@ -194,8 +199,13 @@ class Memory:
         self._beats += 1
         self.last_beat = at
 
-    def refuse(self, candidate: Candidate) -> None:
-        """Learn from a candidate that is no beat."""
+    def refuse(self, candidate: Candidate, probability: float) -> None:
+        """Learn from a candidate that is no beat: how large noise is, and the shapes of this patient's P and T waves."""
+        if probability < SURELY_NONE:
+            now_s = candidate.at / self._rate_hz
+            self._refused.learn(
+                candidate.refused, candidate.windows, candidate.usable, now_s, may_be_new=True
+            )
         self._noise += 0.1 * (candidate.log_size - self._noise)
 
     def _width(self, c: Ring, at: int, size: float, stop: int) -> int:

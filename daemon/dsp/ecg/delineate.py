@@ -45,7 +45,7 @@ NO_T_S, LONGEST_S = 1.0, 1.5  # from the beat: there is no T; there is none that
 BACK_S = 1.3  # before a beat: its P, and the QRS before
 KEPT_S = 3.0
 START_S = 2.0  # of a stream, in which no P is said to be absent
-SHORTEST_RR_S = 0.55  # below it a P may be hidden in the T before; the net was shown few hearts that fast
+SHORTEST_RR_S = 0.40  # below it a P may be hidden in the T before; the net was shown few hearts that fast
 NOISY_MV = 0.040  # RMS between the QRS complexes; above it nothing is said of the P
 PIECE_S = 2.0
 

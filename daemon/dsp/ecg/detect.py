@@ -201,7 +201,7 @@ class QrsDetector:
             if score > self._bar() and not self._rivalled(at, score):
                 beats.append(self._accept(candidate, score))
             else:
-                self._memory.refuse(candidate)
+                self._memory.refuse(candidate, score)
         return beats
 
     def _measure(self, at: int, decided: int) -> Candidate:

@@ -20,12 +20,12 @@ BELIEVED_S = 0.030  # mass of a P
 VOTING_LEADS = 8
 AGREE_S = {"p": 0.060, "qrs": 0.040, "t": 0.060}  # from the median over the leads
 MOVE_S = {
-    "p_on": -0.004,
+    "p_on": -0.005,
     "p_off": 0.004,
     "qrs_on": -0.003,
     "qrs_off": 0.004,
-    "t_on": -0.001,
-    "t_off": 0.002,
+    "t_on": -0.002,
+    "t_off": 0.004,
 }
 """Added to a begin or end over eight leads or more; `training/waves.py --over-all` prints them."""
 OVER_ALL = "global"

@@ -227,6 +227,17 @@ def test_tall_t_waves_are_not_counted(heart, fitted):
     assert_same(found(QrsDetector(rate, ("II",), fitted), x), times, rate)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_tall_p_waves_before_a_small_qrs_are_not_counted(heart, fitted, share):
+    rate, times = 250.0, regular(72, 60)
+    x = 0.3 * heart(rate, 60, times)  # 0.33 mV from the base to R
+    t = np.arange(x.shape[1]) / rate
+    for beat in times:
+        x[0] += (share * 0.33 * np.exp(-0.5 * ((t - beat + 0.19) / 0.022) ** 2)).astype(np.float32)
+
+    assert_same(found(QrsDetector(rate, ("II",), fitted), x), times, rate)
+
+
 def test_memory_does_not_grow(heart, fitted):
     rate = 250.0
     x = heart(rate, 20, regular(72, 20), (1.0, 0.7))
