@@ -48,6 +48,8 @@ _LIMITS: dict[Trouble, tuple[float, float]] = {
 _TROUBLES = tuple(_LIMITS)
 _GOOD = np.array([[_LIMITS[t][0]] for t in _TROUBLES])
 _SPAN = np.log(np.array([[_LIMITS[t][1]] for t in _TROUBLES]) / _GOOD)
+_LAST = (np.arange(2 * _SECOND)[:, None] - np.arange(_SECOND)) % (2 * _SECOND)
+"""Places of the hops of the last second in a ring of two, by the place of the newest."""
 _RISE, _FALL, _INSIDE, _RELUCTANCE = 0.5, 0.125, 0.2, 0.3
 
 
@@ -93,9 +95,8 @@ class Indices:
         leads = self._leads
         self._bridge.skip(n)
         self._seen = 0
-        self._low = np.full((2 * _SECOND, leads), np.inf)
-        self._high = np.full((2 * _SECOND, leads), -np.inf)
-        self._slow_low, self._slow_high = self._low.copy(), self._high.copy()
+        self._low = np.full((2 * _SECOND, 2, leads), np.inf)  # of the signal, and of what is slow in it
+        self._high = np.full((2 * _SECOND, 2, leads), -np.inf)
         self._shift = np.zeros((_SECOND, leads))
         self._tones = np.zeros((_SECOND, len(self._tone), leads), dtype=np.complex128)
         self._pieces = np.zeros((2 * _SECOND, PIECES, leads))
@@ -108,14 +109,14 @@ class Indices:
         """All of shape (hop, measured). Severities (troubles, measured), zeros until a second has been seen."""
         x, restart = self._bridge.step(millivolts, good)
         both = self._filters.step(x, restart)
-        slow, fast = both[: self._hop], both[self._hop :]
+        fast = both[self._hop :]
         here, second = self._seen % (2 * _SECOND), self._seen % _SECOND
         self._seen += 1
         # The reductions are called as such: with a few leads numpy's methods around them cost more than they do.
         least, most, total = np.minimum.reduce, np.maximum.reduce, np.add.reduce
-        self._low[here], self._high[here] = least(x), most(x)
-        self._slow_low[here], self._slow_high[here] = least(slow), most(slow)
-        self._shift[second] = self._slow_high[here] - self._slow_low[here]
+        spanned = np.array([x, both[: self._hop]])
+        self._low[here], self._high[here] = least(spanned, axis=1), most(spanned, axis=1)
+        self._shift[second] = self._high[here, 1] - self._low[here, 1]
         self._rotation = self._rotation * self._turn
         self._tones[second] = self._rotation * (self._tone @ fast)
         pieces = total(np.square(fast).reshape(PIECES, -1, self._leads), axis=1)
@@ -126,15 +127,15 @@ class Indices:
     def _judged(self, second: int) -> Floats:
         least, most, total = np.minimum.reduce, np.maximum.reduce, np.add.reduce
         if self._seen >= _SECOND:
-            last = [(self._seen - 1 - k) % (2 * _SECOND) for k in range(_SECOND)]
-            self.flat = most(self._high[last]) - least(self._low[last]) < self._flat_below
+            last = _LAST[(self._seen - 1) % (2 * _SECOND)]
+            self.flat = most(self._high[last, 0]) - least(self._low[last, 0]) < self._flat_below
         rail = (self._rail[second] + self._rail[second - 1]) / 2.0
         self.railed = np.where(self.railed, rail > _UNRAILED, rail >= _RAILED)
         if self._seen < _SECOND:
             return np.zeros((len(_TROUBLES), self._leads))
         seen = min(self._seen, 2 * _SECOND)
         tone = most(np.abs(total(self._tones)), initial=0.0)
-        wander = most(self._slow_high) - least(self._slow_low)
+        wander = most(self._high[:, 1]) - least(self._low[:, 1])
         middle = _middle(self._pieces[:seen].reshape(-1, self._leads))
         muscle = np.sqrt(np.maximum(middle - tone**2 / 2.0, 0.0))
         values = np.array([total(self._rail) / _SECOND, wander, most(self._shift), tone, muscle])
@@ -147,8 +148,8 @@ class Quality:
 
     def __init__(self, montage: Montage) -> None:
         self._montage = montage
-        self._held = np.zeros(len(montage.measured))
-        self._trouble = np.zeros(len(montage.measured), dtype=np.intp)
+        self._held = [0.0] * len(montage.measured)
+        self._trouble = [0] * len(montage.measured)  # places in _TROUBLES
         self._grades = [Grade.GOOD] * len(montage.measured)
         self._off: frozenset[str] = frozenset()
         self._standing: list[bool] | None = None  # of every lead with these electrodes off
@@ -175,13 +176,12 @@ class Quality:
         return changed
 
     def _measured(self, severity: Floats, flat: Mask, railed: Mask) -> list[LeadQuality]:
-        worst = severity.argmax(axis=0)
-        leads = np.arange(len(worst))
-        top = severity[worst, leads]
-        self._held += np.minimum(np.maximum(top - self._held, -_FALL), _RISE)
-        self._trouble = np.where(top > severity[self._trouble, leads] + _RELUCTANCE, worst, self._trouble)
         out = []
-        for lead, held in enumerate(self._held.tolist()):
+        for lead, each in enumerate(severity.T.tolist()):
+            top = max(each)
+            self._held[lead] = held = self._held[lead] + min(max(top - self._held[lead], -_FALL), _RISE)
+            if top > each[self._trouble[lead]] + _RELUCTANCE:
+                self._trouble[lead] = each.index(top)
             self._grades[lead] = grade = _graded(held, self._grades[lead])
             score = min(max(1.0 - held / 3.0, 0.0), 1.0)
             if railed[lead]:

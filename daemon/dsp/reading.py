@@ -59,7 +59,7 @@ class Reading:
         """Whole hops from sample `first` on, (measured, n); what was found, by the number of the hop it is due in."""
         found: dict[int, list[Found]] = {}
         mv, seen = millivolts[self._leads].astype(np.float32), usable[self._leads]
-        edges = [0, *(np.flatnonzero(np.diff(present)) + 1).tolist(), len(present)]
+        edges = [0, *(np.flatnonzero(present[1:] != present[:-1]) + 1).tolist(), len(present)]
         for at, stop in pairwise(edges):
             if not present[at]:
                 self._unfed += stop - at

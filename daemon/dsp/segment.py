@@ -31,7 +31,7 @@ SLOWEST_SAMPLING_HZ = 125.0
 """Below it no beat is looked for; waves and quality are there."""
 
 _BRIDGED_S = 0.2
-_STRETCH_S = 2.0
+_STRETCH_S = 6.0
 
 _SECOND_NS: Nanos = 1_000_000_000
 
@@ -219,22 +219,23 @@ class EcgSegment:
         usable, railed = good.copy(), np.zeros_like(good)
         judged: dict[int, _Judged] = {}
         reasons: dict[int, Why] = {}
+        saturated = self._montage.saturated(counts)
         group = hop * PIECES
         at = 0
         while at < n:
             stop = min(n, at + group - (first + at) % group)
-            railed[:, at:stop] = self._indices.railed[:, None]
-            usable[:, at:stop] &= ~(self._indices.railed | self._indices.flat)[:, None]
-            for k in range(at // hop, stop // hop):
-                reasons[k] = self._reason(bool(standing[own, k * hop : (k + 1) * hop].all()))
             part = slice(at, stop)
-            saturated = self._montage.saturated(counts[:, part])
-            self._group.append((millivolts[:, part].T, saturated.T, good[:, part].T))
+            railed[:, part] = self._indices.railed[:, None]
+            usable[:, part] &= ~(self._indices.railed | self._indices.flat)[:, None]
+            if not usable[:, part].all():
+                for k in range(at // hop, stop // hop):
+                    reasons[k] = self._reason(bool(standing[own, k * hop : (k + 1) * hop].all()))
+            self._group.append((millivolts[:, part].T, saturated[:, part].T, good[:, part].T))
             if (first + stop) % group == 0:
                 judged[stop // hop - 1] = self._judge(first + stop - 1)
             at = stop
         found = {} if self._reading is None else self._reading.push(first, millivolts, usable, present)
-        alive: Mask = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2))
+        alive: list[bool] = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2)).tolist()
         visible = standing & self._montage.spread(good & ~railed) if self._display else standing
         findings: list[Finding] = []
         for k in range(n // hop):
@@ -271,7 +272,12 @@ class EcgSegment:
 
     def _said(self, last: int, judged: _Judged | None, found: Sequence[Found]) -> list[Finding]:
         """What was found in the hop that ends with sample `last`, each due by itself; quality and numbers, due with its end."""
-        t_ns, due_ns = self._fit.time_of(last), self._due(last)
+        due_ns, before = self._due(last), self._last_rate
+        second = due_ns // _SECOND_NS
+        quiet = not found and not judged and second <= self._second
+        if quiet and before is not None and self._rate_at(last).why is before.why:
+            return []
+        t_ns = self._fit.time_of(last)
         findings: list[Finding] = []
         beats = False
         for one in sorted(found, key=lambda one: one.due):
@@ -287,13 +293,7 @@ class EcgSegment:
                 said.Quality(t_ns, due_ns, lead, q.grade, q.trouble, q.electrodes, q.score)
                 for lead, q in judged.changed.items()
             ]
-        rate = (
-            Rate(None, Why.ANALYSIS_FAILED)
-            if self._reading is None
-            else self._rate.at(last, self._together.grade is Grade.POOR)
-        )
-        second = due_ns // _SECOND_NS
-        before = self._last_rate
+        rate = self._rate_at(last)
         if beats or second > self._second or before is None or rate.why is not before.why:
             self._second, self._last_rate = second, rate
             evidence = Evidence(self.segment.id, rate.first, last, RATE_RULE) if rate.value else None
@@ -313,6 +313,11 @@ class EcgSegment:
             if rate.why and (before is None or rate.why is not before.why):
                 findings.append(Metric(t_ns, due_ns, "rr_interval", None, "ms", rate.why, "", 0.0, None))
         return findings
+
+    def _rate_at(self, last: int) -> Rate:
+        if self._reading is None:
+            return Rate(None, Why.ANALYSIS_FAILED)
+        return self._rate.at(last, self._together.grade is Grade.POOR)
 
     def _beat(self, beat: DetectedBeat, due_ns: Nanos) -> list[Finding]:
         t_ns = self._fit.time_of(beat.sample)

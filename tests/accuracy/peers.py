@@ -5,8 +5,8 @@
     OPENBLAS_NUM_THREADS=1 PEERS/bin/python tests/accuracy/peers.py --time RECORD      only seconds, to stdout
 
 Each gets the first signal of a record in mV (gqrs: 200 units/mV) with missing samples replaced by the median, its own cleaning
-step of the same name where it has one, and its defaults; the first minute of the first record is a warm-up that is not timed.
-Seconds are CPU for two leads of half an hour, one after the other, for none of them takes two.
+step of the same name where it has one, and its defaults. Seconds are CPU for two leads of half an hour, one after the other, for
+none of them takes two; the first minute is a warm-up that is not timed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from wfdb import processing
 
 HERE = Path(__file__).parent
 PACKAGES = ("wfdb", "neurokit2", "sleepecg", "py-ecg-detectors", "biosppy")
-FAST = 30  # CPU seconds for a record: a program that needs more is asked no more
 WAVES = ("dwt", "prominence")
 CLEANING = {"pantompkins1985", "elgendi2010", "engzeemod2012", "hamilton2002", "kalidas2017", "emrich2023"}
 
@@ -102,19 +101,14 @@ def signal_of(record: Path, row: int) -> tuple[np.ndarray, float]:
     return np.where(np.isfinite(x), x, np.nanmedian(x)), read.fs
 
 
-def beats(program: str, database: Path, skip: int, *, both: bool) -> dict[str, object]:
-    """Figures of a program on the first lead of a folder's records, and its seconds for half an hour of two leads."""
+def beats(program: str, database: Path, skip: int) -> dict[str, object]:
+    """Figures of a program on the first lead of a folder's records."""
     records = sorted(path.with_suffix("") for path in database.glob("*.atr"))
     detect = PROGRAMS[program]
-    spent: list[float] = []
     with tempfile.TemporaryDirectory() as made:
-        first, rate_hz = signal_of(records[0], 0)
-        detect(first[: int(60 * rate_hz)], rate_hz)
         for record in records:
             x, rate_hz = signal_of(record, 0)
-            begin = time.process_time()
             marks = detect(x, rate_hz)
-            spent.append((time.process_time() - begin) * 1800 * rate_hz / len(x))
             lines = [{"type": "beat", "t": float(m / rate_hz), "class": "N"} for m in marks if np.isfinite(m)]
             (Path(made) / f"{record.name}.jsonl").write_text(
                 "".join(json.dumps(line) + "\n" for line in lines)
@@ -130,7 +124,6 @@ def beats(program: str, database: Path, skip: int, *, both: bool) -> dict[str, o
         "extra": qrs["fp"],
         "worst_record_f1": round(100 * worst, 2),
         "mark_ms": f"{mark['mean']:+.0f} ± {mark['sd']:.0f}",
-        **({"seconds": round(2 * float(np.median(spent)), 2)} if both else {}),
     }
 
 
@@ -215,7 +208,7 @@ def main() -> None:
             ("mitdb, first lead", "mitdb", 0),
             ("nstdb after 5 min, first lead", "nstdb", 300),
         ):
-            found = beats(program, data / folder, skip, both=folder == "mitdb")
+            found = beats(program, data / folder, skip)
             page["beats"][case].append(found)
             print(case, found, flush=True)
     page["waves"] = [waves(method, data / "ludb") for method in WAVES]

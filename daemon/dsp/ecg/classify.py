@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import log2, sqrt
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -162,11 +163,13 @@ class Classifier:
             return NO_WAVES
         x, y = slow[used] * scale[used, None], reference[used] * scale[used, None]
         qx, qy = x[:, self._qrs], y[:, self._qrs]
-        single = (qx * qy).sum(axis=1) / np.sqrt((qx * qx).sum(axis=1) * (qy * qy).sum(axis=1) + TINY)
+        total, least, most = np.add.reduce, np.minimum.reduce, np.maximum.reduce
+        single = total(qx * qy, axis=1) / np.sqrt(total(qx * qx, axis=1) * total(qy * qy, axis=1) + TINY)
         size = _energy(qy) + TINY
-        p_x, p_y = (part - part.mean(axis=1, keepdims=True) for part in (x[:, self._p], y[:, self._p]))
+        p_x, p_y = (_centred(part) for part in (x[:, self._p], y[:, self._p]))
         t_x, t_y = x[:, self._t], y[:, self._t]
-        spread = log2((float(np.ptp(qx, axis=1).sum()) + TINY) / (float(np.ptp(qy, axis=1).sum()) + TINY))
+        spans = (total(most(q, axis=1) - least(q, axis=1)) for q in (qx, qy))
+        spread = log2((float(next(spans)) + TINY) / (float(next(spans)) + TINY))
         return (
             _half_log2(_energy(qx - qy) / size), spread, float(single.min()), float(single.max()),
             _correlation(p_x, p_y), _half_log2(_energy(p_x - p_y) / size), _half_log2(_energy(p_x) / size),
@@ -231,13 +234,18 @@ class Intervals:
             if self._last:
                 self._jumps.append(abs(log2(rr_s / self._last[-1])) > IRREGULAR_STEP)
             self._last.append(rr_s)
-            self._median = float(np.median(self._last))
+            self._median = median(self._last)
             self._spread = sum(abs(log2(rr / self._median)) for rr in self._last) / len(self._last)
             neither_early = min(timing, self._timing) > NORMAL_EARLY
             if (normal and neither_early) or abs(log2(rr_s / self._median)) < NORMAL_STEP:
                 self._normal.append(rr_s)
-                self._normal_s = float(np.median(self._normal))
+                self._normal_s = median(self._normal)
         self._timing = timing
+
+
+def _centred(x: Floats) -> Floats:
+    centred: Floats = x - np.add.reduce(x, axis=1, keepdims=True) / x.shape[1]
+    return centred
 
 
 def _energy(x: Floats) -> float:

@@ -30,7 +30,9 @@ FEATURES = (
 
 REMEMBERED = 8  # beats: medians of sizes and intervals
 NEW_SHAPE_MIN, NEW_SHAPE_WAIT_S, NEIGHBOUR_MAX = 0.7, 0.45, 0.7
-SURELY_NONE = 0.15  # a likelier candidate may have been a beat: its shape is not learnt as a wave that is none
+SURELY_NONE = (
+    0.15  # a likelier candidate may have been a beat: its shape is not learnt as a wave that is none
+)
 REACH_SHAPE_S, REACH_LAG_S, LAG_STEP_S = 0.080, 0.030, 0.006
 BEFORE_S, AFTER_S, AFTER_BEAT_S = (0.30, 0.11), (0.11, 0.25), 0.16
 MEAN_S, WIDTH_S, SLOW_S = 1.2, 0.15, 0.12

@@ -47,7 +47,7 @@ KEPT_S = 3.0
 START_S = 2.0  # of a stream, in which no P is said to be absent
 SHORTEST_RR_S = 0.40  # below it a P may be hidden in the T before; the net was shown few hearts that fast
 NOISY_MV = 0.040  # RMS between the QRS complexes; above it nothing is said of the P
-PIECE_S = 2.0
+PIECE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from daemon.dsp.ecg.ring import Ring
 Floats = npt.NDArray[np.float64]
 
 MIN_RATE_HZ = 125.0
+AT_ONCE = 16  # outputs of a correlation worked out together: their windows are mostly the same samples
 MAX_INNER_RATE_HZ = 250.0
 
 SLOPE_SD_S, FINE_SD_S, BOX_S = 0.0055, 0.002, 0.020
@@ -92,6 +93,14 @@ def kernels(rate_hz: float) -> tuple[Floats, Floats]:
     return slopes, shapes
 
 
+def shifted(pair: Floats, step: int) -> Floats:
+    """A kernel pair (taps, 2) for AT_ONCE outputs `step` samples apart: (samples, 2 AT_ONCE), so that samples @ it are these."""
+    many = np.zeros((len(pair) + (AT_ONCE - 1) * step, AT_ONCE, 2))
+    for k in range(AT_ONCE):
+        many[k * step : k * step + len(pair), k] = pair
+    return many.reshape(len(many), -1)
+
+
 class FrontEnd:
     """Filters `leads` signals of `rate_hz`; inner sample k stands at input sample k * `step`."""
 
@@ -102,15 +111,18 @@ class FrontEnd:
             )
         self.step = int(-(-rate_hz // MAX_INNER_RATE_HZ))
         self.rate_hz = rate_hz / self.step
-        self._slopes, self._shapes = kernels(rate_hz)
+        slopes, shapes = kernels(rate_hz)
+        self._slopes, self._shapes = shifted(slopes, self.step), shifted(shapes, self.step)
         self._half = round(ENVELOPE_HALF_S * self.rate_hz)
-        self._slope_reach, self._shape_reach = len(self._slopes) // 2, len(self._shapes) // 2
+        self._slope_reach, self._shape_reach = len(slopes) // 2, len(shapes) // 2
         self._blind_back = round(BLIND_BACK_S * rate_hz)
         self._bridged = round(BRIDGED_S * rate_hz)
         self.ahead = max(self._slope_reach + self._half * self.step, self._shape_reach)
         self._x = Ring(leads, 4096)
         self._lost = Ring(leads, 4096)
         self._held = np.zeros((leads, 1))
+        # Slopes around the last inner sample; before the first one the signal is a flat line.
+        self._steep = np.zeros((leads, 2, self._half))
         self._begun = False
         self._next = 0
 
@@ -152,23 +164,32 @@ class FrontEnd:
 
     def _filter(self, first: int, stop: int) -> Filtered:
         n, half = max(stop - first, 0), self._half
-        begin = max(first - half, 0)  # before the first inner sample the slope is that of a flat line
-        d = np.abs(self._correlate(self._slopes, self._slope_reach, begin, stop + half if n else begin))
+        known = first + half if first else 0  # slopes before this one are held
+        d = np.abs(self._correlate(self._slopes, self._slope_reach, known, stop + half if n else known))
         np.minimum(d, SLOPE_LIMIT, out=d)
-        total = np.zeros((*d.shape[:1], 2, half - (first - begin) + 1 + d.shape[2]))
-        np.cumsum(d, axis=2, out=total[:, :, total.shape[2] - d.shape[2] :])
+        d = np.concatenate([self._steep, d], axis=2)
         width = 2 * half + 1
+        self._steep = d[:, :, n : n + width - 1].copy()
+        total = np.zeros((*d.shape[:2], d.shape[2] + 1))
+        np.cumsum(d, axis=2, out=total[:, :, 1:])
         means = (total[:, :, width : width + n] - total[:, :, :n]) / (width * SLOPE_UNITS * SAMPLE_UNITS)
         shapes = self._correlate(self._shapes, self._shape_reach, first, stop) / (SHAPE_UNITS * SAMPLE_UNITS)
         return Filtered(first, means[:, 0], means[:, 1], shapes[:, 0], shapes[:, 1], self._blind(first, stop))
 
-    def _correlate(self, kernel: Floats, reach: int, first: int, stop: int) -> Floats:
-        """Correlate with a kernel pair centred on inner samples first .. stop - 1: (leads, 2, n), exact."""
+    def _correlate(self, many: Floats, reach: int, first: int, stop: int) -> Floats:
+        """Correlate with the kernel pair of `many`, centred on inner samples first .. stop - 1: (leads, 2, n), exact."""
         if stop <= first:
             return np.zeros((self._x.rows, 2, 0))
         x = self._x.view(first * self.step - reach, (stop - 1) * self.step + reach + 1)
-        windows = np.lib.stride_tricks.sliding_window_view(x, len(kernel), axis=1)[:, :: self.step]
-        out: Floats = np.ascontiguousarray(windows) @ kernel
+        whole, rest = divmod(stop - first, AT_ONCE)
+        parts: list[Floats] = []
+        if whole:
+            windows = np.lib.stride_tricks.sliding_window_view(x, len(many), axis=1)
+            parts.append(np.ascontiguousarray(windows[:, :: AT_ONCE * self.step][:, :whole]) @ many)
+        if rest:
+            last = x[:, whole * AT_ONCE * self.step :]
+            parts.append(last @ many[: last.shape[1], : 2 * rest])
+        out: Floats = np.concatenate([part.reshape(len(x), -1, 2) for part in parts], axis=1)
         return out.transpose(0, 2, 1)
 
     def _blind(self, first: int, stop: int) -> npt.NDArray[np.bool_]:

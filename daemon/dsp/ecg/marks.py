@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import ceil, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ QUIET, NOISE_LEAST_S = (
     0.2,
 )  # probability of a QRS where noise is measured, and how much of that there must be
 NORMAL_SD = 1.4826  # of a normal distribution, in units of its median absolute value
+NOTHING = np.zeros(1, dtype=np.bool_)
 SMOOTH_HALF = 2  # samples on either side: a peak is looked for in means over 20 ms
 
 
@@ -109,16 +111,19 @@ class Run:
 
 def runs(p: Floats, first: int, stop: int, closed_s: float, least_s: float) -> list[Run]:
     """Runs of p above one half within first .. stop - 1; gaps under `closed_s` closed, masses above `least_s`."""
-    above = np.zeros(max(stop - first, 0) + 2, dtype=np.bool_)
-    above[1:-1] = p[first:stop] > 0.5
-    edges = ((above[1:] != above[:-1]).nonzero()[0] + first).tolist()
+    above = (p[first:stop] > 0.5) if stop > first else NOTHING
+    edges = ((above[1:] != above[:-1]).nonzero()[0] + first + 1).tolist()
+    if above[0]:
+        edges.insert(0, first)
+    if above[-1]:
+        edges.append(stop)
     joined: list[tuple[int, int]] = []
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
         if joined and begin - joined[-1][1] < closed_s * INNER_HZ:
             joined[-1] = (joined[-1][0], end)
         else:
             joined.append((begin, end))
-    found = [Run(begin, end, float(p[begin:end].sum()) / INNER_HZ) for begin, end in joined]
+    found = [Run(begin, end, float(np.add.reduce(p[begin:end])) / INNER_HZ) for begin, end in joined]
     return [run for run in found if run.mass_s > least_s]
 
 
@@ -132,12 +137,14 @@ def crossing(p: Floats, at: int) -> float | None:
 
 def peak(y: Floats, on: float, off: float) -> float:
     """Where y, smoothed, is farthest from its chord between on and off."""
-    first, stop = max(int(np.ceil(on)), 0), min(int(off) + 1, len(y))
+    first, stop = max(ceil(on), 0), min(int(off) + 1, len(y))
     n = stop - first
     if n < 3:
         return (on + off) / 2
-    around = y[np.arange(first - SMOOTH_HALF, stop + SMOOTH_HALF).clip(0, len(y) - 1)]
-    smooth = sum(around[k : k + n] for k in range(2 * SMOOTH_HALF + 1))
+    around = y[first - SMOOTH_HALF : stop + SMOOTH_HALF]
+    if first < SMOOTH_HALF or stop + SMOOTH_HALF > len(y):
+        around = y[np.arange(first - SMOOTH_HALF, stop + SMOOTH_HALF).clip(0, len(y) - 1)]
+    smooth: Floats = np.add.reduce([around[k : k + n] for k in range(2 * SMOOTH_HALF + 1)])
     chord = smooth[0] + (smooth[-1] - smooth[0]) / (n - 1) * np.arange(n)
     return float(first + np.abs(smooth - chord).argmax())
 
@@ -155,7 +162,10 @@ def noise_mv(y: Floats, qrs: Floats) -> Floats:
     taps = 2 * SMOOTH_HALF + 1
     mean = sum(y[:, k : k + n] for k in range(taps)) / taps
     rest = np.abs(y[:, SMOOTH_HALF : SMOOTH_HALF + n] - mean)[:, between]
-    level: Floats = np.median(rest, axis=1) * (NORMAL_SD / np.sqrt(1 - 1 / taps))
+    below, above = (rest.shape[1] - 1) // 2, rest.shape[1] // 2
+    rest.partition((below, above), axis=1)
+    middle = (rest[:, below] + rest[:, above]) / 2
+    level: Floats = middle * (NORMAL_SD / sqrt(1 - 1 / taps))
     return level
 
 

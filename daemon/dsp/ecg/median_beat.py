@@ -129,15 +129,11 @@ def _alike(
 
     shapes = np.stack([shape(r_marks[k]) for k in inside])
     model = shapes[int((shapes @ shapes.T > LIKE).sum(axis=1).argmax())].reshape(len(mv), 2 * core)
-    chosen, moved = [], []
-    for k in inside:
-        r = r_marks[k]
-        piece = mv[:, r - core - shift : r + core + shift]
-        windows = np.lib.stride_tricks.sliding_window_view(piece, 2 * core, axis=1)
-        power = (windows**2).sum(axis=2) - windows.sum(axis=2) ** 2 / (2 * core)
-        fits = np.einsum("ltw,lw->t", windows, model) / np.sqrt(np.maximum(power.sum(axis=0), 1e-24))
-        best = int(fits.argmax())
-        if fits[best] > LIKE:
-            chosen.append(k)
-            moved.append(r + best - shift)
-    return chosen, moved
+    # All beats at every shift: (beats, leads, shifts, samples); `power` is what is left of each lead without its mean.
+    pieces = np.stack([mv[:, r_marks[k] - core - shift : r_marks[k] + core + shift] for k in inside])
+    windows = np.lib.stride_tricks.sliding_window_view(pieces, 2 * core, axis=2)
+    power = np.einsum("kltw,kltw->klt", windows, windows) - np.add.reduce(windows, axis=3) ** 2 / (2 * core)
+    fits = np.einsum("kltw,lw->kt", windows, model) / np.sqrt(np.maximum(np.add.reduce(power, axis=1), 1e-24))
+    best = fits.argmax(axis=1).tolist()
+    fitting = [(k, at) for k, at, fit in zip(inside, best, fits.max(axis=1), strict=True) if fit > LIKE]
+    return [k for k, _ in fitting], [r_marks[k] + at - shift for k, at in fitting]

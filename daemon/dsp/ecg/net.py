@@ -94,8 +94,9 @@ class _Layer:
     def __init__(self, name: str, table: WavesTable, leads: int, *, add: bool = False) -> None:
         shape = LAYERS[name]
         self._shape = shape
-        self._weight = table.weights[name].reshape(shape.taps * shape.inputs, shape.outputs)
-        self._offset = table.offsets[name]
+        # A power of two, so dividing by it here rounds nothing.
+        self._weight = table.weights[name].reshape(shape.taps * shape.inputs, shape.outputs) / UNITS
+        self._offset = table.offsets[name] / UNITS
         self._least = -LARGEST if name == "h" else 0.0
         reach = (shape.taps - 1) * shape.dilation
         self._left = reach if shape.past else reach // 2
@@ -121,9 +122,9 @@ class _Layer:
         )
         y: Floats = windows.reshape(len(x) * n, len(self._weight)) @ self._weight
         y += self._offset
-        y *= 1 / UNITS
         np.rint(y, out=y)
-        np.clip(y, self._least, LARGEST, out=y)
+        np.maximum(y, self._least, out=y)
+        np.minimum(y, LARGEST, out=y)
         y = y.reshape(len(x), n, shape.outputs)
         if self._add:
             y += held[:, self._left : self._left + n]

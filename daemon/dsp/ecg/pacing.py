@@ -77,17 +77,18 @@ class PacingSpikes:
             return []
         # What cannot be used is no number, and with no number no comparison holds.
         self._x.append(np.where(usable & np.isfinite(mv), mv, np.nan))
-        spikes: list[Spike] = []
-        while self._next + self._hop + self._foot + self._after <= self._x.end:
-            spikes += self._search(self._next)
-            self._next += self._hop
+        hops = (self._x.end - self._next - self._foot - self._after) // self._hop
+        if hops < 1:
+            return []
+        spikes = self._search(self._next, self._next + hops * self._hop)
+        self._next += hops * self._hop
         self._x.forget(self._next - self._before - self._foot)
         return spikes
 
-    def _search(self, first: int) -> list[Spike]:
-        """The pulses that begin a hop at `first`."""
-        side, foot, hop = self._side, self._foot, self._hop
-        x = self._x.view(first - foot - side, first + hop + foot + side)
+    def _search(self, first: int, stop: int) -> list[Spike]:
+        """The pulses of whole hops, samples `first` .. `stop` - 1."""
+        side, foot = self._side, self._foot
+        x = self._x.view(first - foot - side, stop + foot + side)
         middle = x[:, side:-side]
         left, right = middle - x[:, : -2 * side], middle - x[:, 2 * side :]
         # How far it falls on both sides, or rises from a trough; nothing on a slope.
@@ -100,8 +101,14 @@ class PacingSpikes:
         if not top.any():
             return []
         lead, at = lead[top], at[top]
-        sign = np.sign(left[lead, at + foot])
-        return self._merged(lead, at + first, *self._judge(lead, at + first, sign))
+        is_pulse, mv = self._judge(lead, at + first, np.sign(left[lead, at + foot]))
+        lead, at, mv = lead[is_pulse], at[is_pulse], mv[is_pulse]
+        hops = at // self._hop  # each by itself, however many come at once
+        return [
+            spike
+            for hop in np.unique(hops)
+            for spike in self._merged(lead[hops == hop], at[hops == hop] + first, mv[hops == hop])
+        ]
 
     def _judge(
         self, lead: npt.NDArray[np.int64], at: npt.NDArray[np.int64], sign: Floats
@@ -146,12 +153,10 @@ class PacingSpikes:
         self,
         lead: npt.NDArray[np.int64],
         at: npt.NDArray[np.int64],
-        is_pulse: npt.NDArray[np.bool_],
         mv: Floats,
     ) -> list[Spike]:
         """One spike for all leads that show a pulse at about the same time."""
         same = round(SAME_S * self._rate_hz)
-        lead, at, mv = lead[is_pulse], at[is_pulse], mv[is_pulse]
         spikes = []
         for k in np.lexsort((-np.abs(mv), at)):
             together = np.abs(at - at[k]) <= same

@@ -55,23 +55,23 @@ class Shapes:
         if n == 0:
             return NO_MATCH
         lags = len(windows)
+        seen, count = self._seen[:n], self._count[:n]
         z = windows * scale[:, None]
-        t = self._shapes[:n] * (self._seen[:n] * scale)[:, :, None]
+        t = self._shapes[:n] * (seen * scale)[:, :, None]
         lead_z = np.einsum("kld,kld->kl", z, z)
         lead_t = np.einsum("sld,sld->sl", t, t)
-        energy_z = lead_z @ self._seen[:n].T
-        energy_t = lead_t.sum(axis=1)
+        energy_z = lead_z @ seen.T
+        energy_t = np.add.reduce(lead_t, axis=1)
         fit = (z.reshape(lags, -1) @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
         if self._beats >= NEW_AFTER:
-            fit -= NEW_COST * (self._count[:n] < NEW_BELOW)
+            fit -= NEW_COST * (count < NEW_BELOW)
         at = int(fit.argmax())
         lag, shape = divmod(at, n)
-        common = float(fit[:, int(self._count[:n].argmax())].max())
+        common = float(np.maximum.reduce(fit[:, int(count.argmax())]))
         gain = 0.5 * float(np.log2((energy_z[lag, shape] + TINY) / (energy_t[shape] + TINY)))
-        used = (scale > 0) & (self._seen[shape] > 0)
-        single = (z[lag] * t[shape]).sum(axis=1) / np.sqrt(lead_z[lag] * lead_t[shape] + TINY)
-        single = single[used]
-        best, worst = (float(single.max()), float(single.min())) if len(single) else (UNKNOWN, UNKNOWN)
+        single = np.add.reduce(z[lag] * t[shape], axis=1) / np.sqrt(lead_z[lag] * lead_t[shape] + TINY)
+        used: list[float] = single[(scale > 0) & (seen[shape] > 0)].tolist()
+        best, worst = (max(used), min(used)) if used else (UNKNOWN, UNKNOWN)
         return Match(shape, lag, float(fit[lag, shape]), common, gain, best, worst)
 
     def learn(self, match: Match, windows: Floats, usable: Floats, now_s: float, may_be_new: bool) -> None:

@@ -39,10 +39,11 @@ class Breaths:
     def beat(self, sample: int, around: Floats, rr_ms: float | None) -> None:
         """A beat, samples sample - reach .. sample + after - 1 of every lead around it, and its RR where that is normal."""
         at = self.reach
-        level = around[:, at - self._level[0] : at - self._level[1]].mean(axis=1)
+        before = around[:, at - self._level[0] : at - self._level[1]]
+        level = np.add.reduce(before, axis=1) / before.shape[1]
         qrs = around[:, at - self._half : at + self._half + 1]
-        height = qrs.max(axis=1) - qrs.min(axis=1)
-        area = np.abs(qrs - level[:, None]).sum(axis=1)
+        height = np.maximum.reduce(qrs, axis=1) - np.minimum.reduce(qrs, axis=1)
+        area = np.add.reduce(np.abs(qrs - level[:, None]), axis=1)
         rr = np.nan if rr_ms is None else rr_ms
         self._beats.append((sample, np.concatenate([height, area, level, [rr]])))
 

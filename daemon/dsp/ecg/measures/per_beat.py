@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import pairwise
-
-import numpy as np
+from statistics import fmean, pstdev
 
 from daemon.dsp.ecg.marks import LeadMarks
-from daemon.dsp.ecg.measure import QTC, intervals, over_beats
+from daemon.dsp.ecg.measure import QTC, Intervals, intervals, over_beats
 from daemon.model.findings import Why
 
 MEASURED_BEATS = 16
@@ -22,7 +21,7 @@ class BeatIntervals:
 
     def __init__(self, rate_hz: float) -> None:
         self._rate_hz = rate_hz
-        self._recent: deque[tuple[LeadMarks, float | None]] = deque(maxlen=MEASURED_BEATS)
+        self._recent: deque[tuple[Intervals, float | None]] = deque(maxlen=MEASURED_BEATS)
         self._last_beat: int | None = None
 
     def skip(self) -> None:
@@ -33,8 +32,8 @@ class BeatIntervals:
         """The next beat, with its marks over all leads: every interval, or why there is none."""
         rr_ms = None if self._last_beat is None else 1000 * (sample - self._last_beat) / self._rate_hz
         self._last_beat = sample
-        self._recent.append((marks, rr_ms))
-        each = [intervals(one, self._rate_hz) for one, _ in self._recent]
+        self._recent.append((intervals(marks, self._rate_hz), rr_ms))
+        each = [one for one, _ in self._recent]
         missing = Why.LEARNING if len(self._recent) < MEASURED_BEATS else Why.NO_WAVE
         medians = {
             "pr_interval": over_beats(one.pr_ms for one in each),
@@ -56,9 +55,9 @@ class BeatIntervals:
 
 def steady(rr_ms: list[float]) -> bool:
     """Whether a QT may be corrected by the mean of these intervals: not of a few that differ, nor while the rate changes."""
-    mean = float(np.mean(rr_ms))
-    if len(rr_ms) < BEATS_WHEN_IRREGULAR and float(np.std(rr_ms)) > STEADY * mean:
+    mean = fmean(rr_ms)
+    if len(rr_ms) < BEATS_WHEN_IRREGULAR and pstdev(rr_ms, mean) > STEADY * mean:
         return False
     jumps = sum(abs(b - a) > STEADY * mean for a, b in pairwise(rr_ms))
     irregular = jumps > len(rr_ms) / 4
-    return irregular or abs(float(np.mean(rr_ms[-LAST:])) - mean) <= CHANGED * mean
+    return irregular or abs(fmean(rr_ms[-LAST:]) - mean) <= CHANGED * mean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
+from statistics import median
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Variation:
             return None
         rr_ms = 1000 * (sample - before[0]) / self._rate_hz
         around = [rr for _, rr, is_nn in islice(reversed(self._rows), AROUND) if is_nn]
-        usual = float(np.median(around)) if len(around) == AROUND else rr_ms
+        usual = median(around) if len(around) == AROUND else rr_ms
         is_nn = normal and before[1] and ODD[0] * usual <= rr_ms <= ODD[1] * usual
         self._rows.append((sample, rr_ms, is_nn))
         return rr_ms

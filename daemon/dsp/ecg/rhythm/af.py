@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ def features(rr: Floats) -> Floats:
     x = rr / _median(rr)
     near = np.abs(x[:, None] - x[None, :]) <= RADIUS
     both = near[:-1, :-1] & near[1:, 1:]
-    step = np.diff(x)
+    step = x[1:] - x[:-1]
     size, over_two = np.abs(step), np.abs(x[2:] - x[:-2])
     cells = np.floor(x[1:] / CELL).astype(np.int64) * 1000 + np.floor(step / CELL).astype(np.int64)
     turned = step[1:] * step[:-1] < 0
@@ -57,17 +58,17 @@ def features(rr: Floats) -> Floats:
         if len(x) < n:
             break
         # Both tables are symmetric with a true diagonal: each pair stands there twice.
-        alone = (int(near[-n:-1, -n:-1].sum()) - (n - 1)) / 2
-        matched = (int(both[1 - n :, 1 - n :].sum()) - (n - 1)) / 2
+        alone = (np.count_nonzero(near[-n:-1, -n:-1]) - (n - 1)) / 2
+        matched = (np.count_nonzero(both[1 - n :, 1 - n :]) - (n - 1)) / 2
         middle = max(_median(size[1 - n :]), 0.002)
         sorted_cells = np.sort(cells[1 - n :])
         out.append(
             (
-                np.log(max(alone, 1.0) / max(matched, 0.5)) + np.log(2 * RADIUS),
-                (1 + int((sorted_cells[1:] != sorted_cells[:-1]).sum())) / (n - 1),
-                np.log(middle),
-                np.log(max(_median(over_two[2 - n :]), 0.002) / middle),
-                float(turned[2 - n :].mean()),
+                log(max(alone, 1.0) / max(matched, 0.5)) + log(2 * RADIUS),
+                (1 + np.count_nonzero(sorted_cells[1:] != sorted_cells[:-1])) / (n - 1),
+                log(middle),
+                log(max(_median(over_two[2 - n :]), 0.002) / middle),
+                np.count_nonzero(turned[2 - n :]) / (n - 2),
             )
         )
     return np.array(out)
@@ -82,8 +83,8 @@ def _median(x: Floats) -> float:
 def coherence(segments: Floats) -> float:
     """How alike (beats, leads, n) segments are, 0 (noise) .. 1, in the best lead: P waves repeat themselves."""
     n = len(segments)
-    common = (segments.mean(axis=0) ** 2).sum(axis=1)
-    total = (segments**2).mean(axis=0).sum(axis=1)
+    common = np.add.reduce((np.add.reduce(segments) / n) ** 2, axis=1)
+    total = np.add.reduce(np.add.reduce(segments**2) / n, axis=1)
     return float(((common - total / n) / (total * (1 - 1 / n) + 1e-12)).max())
 
 
@@ -91,8 +92,8 @@ def without_trend(segment: Floats) -> Floats:
     """(leads, n) less the straight line of least squares."""
     n = segment.shape[1]
     at = np.arange(n) - (n - 1) / 2
-    slope = (segment * at).sum(axis=1, keepdims=True) / (at * at).sum()
-    flat: Floats = segment - segment.mean(axis=1, keepdims=True) - slope * at
+    slope = np.add.reduce(segment * at, axis=1, keepdims=True) / np.add.reduce(at * at)
+    flat: Floats = segment - np.add.reduce(segment, axis=1, keepdims=True) / n - slope * at
     return flat
 
 
@@ -138,7 +139,7 @@ class AfWatch:
         if len(self.rr) < WINDOWS[0]:
             return None
         self._scores.append(self._score())
-        self.score = float(np.mean(self._scores))
+        self.score = sum(self._scores) / len(self._scores)
         if self.on and self.score < OFF:
             self.on = False
             return AfChange(on=False, sample=self._marks[0])
@@ -183,7 +184,7 @@ class AfWatch:
         if len(self._segments) == P_BEATS:
             self._coherence = coherence(np.array(self._segments))
             score -= 3 * max(0.0, self._coherence - 0.35)
-        score -= 8 * max(0.0, float(np.mean(self._dropped)) - 0.75)
+        score -= 8 * max(0.0, sum(self._dropped) / len(self._dropped) - 0.75)
         if len(self._raw) == self._raw.maxlen:
             score -= 6 * max(0.0, repeating(np.array(self._raw)) - 0.35)
         return score

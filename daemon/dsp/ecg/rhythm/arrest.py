@@ -6,6 +6,8 @@ Places are input samples of one stream, `now` an inner sample.
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +55,7 @@ class Arrest:
     def step(self, view: View, beats: Beats, back: int, due: int) -> list[Said]:
         """A decision; `back` is the input sample at which its window ends."""
         if len(view.measured):
-            self._waves.append(view.measured[:, REGULAR_AT].mean(axis=0))
+            self._waves.append(np.add.reduce(view.measured[:, REGULAR_AT]) / len(view.measured))
         changed = self._level.step(self.score(view, beats))
         if self._level.on:
             return self._quivers(back, due)
@@ -63,7 +65,8 @@ class Arrest:
         if not view.leads:
             self._gaps.last = view.now if self._gaps.last is not None else None
             return [*said, *self._track.end(back, due)]
-        p2p = float(np.ptp(view.windows[:, AFTER_BEAT:], axis=1).min())
+        recent = view.windows[:, AFTER_BEAT:]
+        p2p = float((np.maximum.reduce(recent, axis=1) - np.minimum.reduce(recent, axis=1)).min())
         seconds = self._gaps.standstill(view.now, p2p)
         if seconds is not None and not self._track.open:
             onset = back - round(seconds * self._rate_hz)
@@ -74,8 +77,9 @@ class Arrest:
         """Mean score of the leads that were measured; None without one."""
         if not len(view.measured):
             return None
-        scores = self._table.of(rows(view, beats))
-        return float(np.clip(scores, -WindowLevel.LIMIT, WindowLevel.LIMIT).mean())
+        scores: list[float] = self._table.of(rows(view, beats)).tolist()
+        limit = WindowLevel.LIMIT
+        return sum(min(max(score, -limit), limit) for score in scores) / len(scores)
 
     def _quivers(self, back: int, due: int) -> list[Said]:
         """The level is on: what it is called."""
@@ -109,8 +113,9 @@ def beat_measures(recent: list[SeenBeat]) -> Floats:
         return np.zeros(4)
     spread = 0.0
     if len(recent) >= 3:
-        rr = np.diff([b.at for b in recent])
-        spread = float(rr.std() / rr.mean())
+        rr = [after.at - before.at for before, after in pairwise(recent)]
+        mean = sum(rr) / len(rr)
+        spread = sqrt(sum((one - mean) ** 2 for one in rr) / len(rr)) / mean
     return np.array(
         [
             len(recent) / window.WINDOW_S,

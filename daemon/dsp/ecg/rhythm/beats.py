@@ -64,8 +64,8 @@ class Beats:
         """Measure a beat; x (leads, BEFORE + AFTER + 2 LAG) in mV about its mark, `usable` (leads,) 1 or 0."""
         width = BEFORE + AFTER
         windows = np.stack([x[:, lag : lag + width] for lag in range(2 * LAG + 1)])
-        windows = windows - windows.mean(axis=2, keepdims=True)
-        size = np.ptp(windows[LAG], axis=1) * usable
+        windows -= np.add.reduce(windows, axis=2, keepdims=True) / width
+        size = (np.maximum.reduce(windows[LAG], axis=1) - np.minimum.reduce(windows[LAG], axis=1)) * usable
         scale = usable / np.maximum(size, 0.05)
         match = self._shapes.match(windows, scale)
         self._shapes.learn(match, windows, usable, at / RATE_HZ, may_be_new=True)
@@ -82,8 +82,8 @@ class Beats:
             return 1.0
         z = (windows * scale[:, None]).reshape(len(windows), -1)
         t = (self._last * scale[:, None]).ravel()
-        energy = np.sqrt((z * z).sum(axis=1) * (t * t).sum()) + 1e-12
-        return float(((z * t).sum(axis=1) / energy).max())
+        energy = np.sqrt(np.add.reduce(z * z, axis=1) * np.add.reduce(t * t)) + 1e-12
+        return float((np.add.reduce(z * t, axis=1) / energy).max())
 
     def clear(self) -> None:
         """Forget the beats; the shapes stay."""

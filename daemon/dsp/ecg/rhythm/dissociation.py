@@ -55,9 +55,11 @@ class Dissociation:
         self.on = len(self._qrs) == BEATS and self._independent()
 
     def _independent(self) -> bool:
+        if len(self._p) < BEATS:
+            return False
         rr, p, qrs = np.array(self._rr), np.array(self._p), np.array(self._qrs)
         mean = float(rr.mean())
-        if mean < SLOWER_THAN_S or float(rr.std()) > REGULAR * mean or len(p) < BEATS:
+        if mean < SLOWER_THAN_S or float(rr.std()) > REGULAR * mean:
             return False
         periods = PP_S[P_FASTER * mean > PP_S]
         together = in_step(p, periods)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import pstdev
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,8 @@ WHOLE, REGULAR = (
 )  # flutter waves a beat; spread of RR, of their mean, from which they need not be whole
 TALLER = 5.0  # QRS peak to peak over the waves' RMS
 _FFT = 1024
+_LAGS = np.arange(*LAGS)
+_HALVES = np.rint(_LAGS / 2).astype(np.int64)
 
 
 def masked(windows: Floats, marks: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.float64]]:
@@ -47,25 +51,25 @@ def masked(windows: Floats, marks: npt.NDArray[np.int64]) -> tuple[Floats, npt.N
     for mark in marks:
         seen[max(mark - QRS_BEFORE, 0) : max(mark + QRS_AFTER, 0)] = 0.0
     width = 2 * SMOOTH_HALF + 1
-    total = np.cumsum(np.pad(windows * seen, ((0, 0), (SMOOTH_HALF + 1, SMOOTH_HALF))), axis=1)
-    count = np.cumsum(np.pad(seen, (SMOOTH_HALF + 1, SMOOTH_HALF)))
-    slow = (total[:, width:] - total[:, :-width]) / np.maximum(count[width:] - count[:-width], 1.0)
+    total = np.zeros((len(windows) + 1, WINDOW + width))
+    inside = slice(SMOOTH_HALF + 1, SMOOTH_HALF + 1 + WINDOW)
+    total[:-1, inside], total[-1, inside] = windows * seen, seen
+    total = total.cumsum(axis=1)
+    sums = total[:, width:] - total[:, :-width]
+    slow = sums[:-1] / np.maximum(sums[-1], 1.0)
     return (windows - slow) * seen, seen
 
 
 def likeness(x: Floats, seen: Floats) -> Floats:
     """Correlation (leads, lags 0 .. 2 LAGS[1]) of x with itself a lag later, over what is seen of both; 0 where too little."""
-    lags = 2 * LAGS[1] + 1
-
-    def correlate(a: Floats, b: Floats) -> Floats:
-        """Sum over t of a(t) b(t + lag)."""
-        spectrum = np.conj(np.fft.rfft(a, _FFT)) * np.fft.rfft(b, _FFT)
-        out: Floats = np.fft.irfft(spectrum, _FFT)[..., :lags]
-        return out
-
-    product = correlate(x, x)
-    first, later = correlate(x * x, seen[None]), correlate(np.repeat(seen[None], len(x), axis=0), x * x)
-    enough = correlate(seen, seen) >= LEAST_SHARE * WINDOW
+    lags, n = 2 * LAGS[1] + 1, len(x)
+    of = np.fft.rfft(np.concatenate([x, x * x, seen[None]]), _FFT)
+    itself, square, there = of[:n], of[n:-1], of[-1:]
+    # The conjugate of one times the other: the sum over t of a(t) b(t + lag).
+    pairs = [itself.conj() * itself, square.conj() * there, there.conj() * square, there.conj() * there]
+    sums = np.fft.irfft(np.concatenate(pairs), _FFT)[:, :lags]
+    product, first, later = sums[:n], sums[n : 2 * n], sums[2 * n : 3 * n]
+    enough = sums[-1] >= LEAST_SHARE * WINDOW
     alike: Floats = np.where(enough, product / np.sqrt(np.maximum(first * later, 1e-12)), 0.0)
     return alike
 
@@ -82,15 +86,17 @@ class Waves:
 def flutter_waves(windows: Floats, marks: npt.NDArray[np.int64]) -> Waves:
     """The best waves of flutter in the windows (leads, WINDOW), with QRS at `marks`."""
     x, seen = masked(windows, marks)
-    alike = likeness(x, seen)
-    rms = np.sqrt((x * x).sum(axis=1) / max(float(seen.sum()), 1.0))
-    lags = np.arange(*LAGS)
-    half = alike[:, np.rint(lags / 2).astype(np.int64)]
-    score = np.minimum(np.minimum(alike[:, lags], alike[:, 2 * lags]), -half)
-    peak = (alike[:, lags] >= alike[:, lags - 1]) & (alike[:, lags] >= alike[:, lags + 1])
-    score[~peak | (rms < MIN_RMS_MV)[:, None]] = 0.0
-    lead, lag = np.unravel_index(int(score.argmax()), score.shape)
-    return Waves(float(score[lead, lag]), 60 * RATE_HZ / float(lags[lag]), float(rms[lead]))
+    rms = np.sqrt(np.add.reduce(x * x, axis=1) / max(float(np.add.reduce(seen)), 1.0))
+    tall = rms >= MIN_RMS_MV
+    score = np.zeros((len(x), len(_LAGS)))
+    if tall.any():
+        alike = likeness(x[tall], seen)
+        here = alike[:, _LAGS]
+        peak = (here >= alike[:, _LAGS - 1]) & (here >= alike[:, _LAGS + 1])
+        waves = np.minimum(np.minimum(here, alike[:, 2 * _LAGS]), -alike[:, _HALVES])
+        score[tall] = np.where(peak, waves, 0.0)
+    lead, lag = divmod(int(score.argmax()), len(_LAGS))
+    return Waves(float(score[lead, lag]), 60 * RATE_HZ / float(_LAGS[lag]), float(rms[lead]))
 
 
 NO_WAVES = Waves(0.0, 0.0, 0.0)
@@ -148,13 +154,13 @@ def _waves(view: View, beats: Beats) -> Waves:
     about = beats.within(first - QRS_AFTER, view.now + 1)
     if not view.leads or len(about) < 2 or 3 * sum(beat.foreign for beat in about) > len(about):
         return NO_WAVES
-    rr = np.diff([beat.at for beat in about])
-    mean = float(rr.mean())
+    rr = [after.at - before.at for before, after in pairwise(about)]
+    mean = sum(rr) / len(rr)
     if mean < 60 * RATE_HZ / MOST_BPM:
         return NO_WAVES
     waves = flutter_waves(view.windows, np.array([beat.at - first for beat in about]))
     size = sorted(beat.size for beat in about)[len(about) // 2]
     of_rr = mean * waves.bpm / (60 * RATE_HZ)
     # A regular heart lets every n-th wave through; T and P of a sinus rhythm stand at no whole share of RR.
-    whole = abs(of_rr - round(of_rr)) <= WHOLE or float(rr.std()) > REGULAR * mean
+    whole = abs(of_rr - round(of_rr)) <= WHOLE or pstdev(rr, mean) > REGULAR * mean
     return waves if whole and size >= TALLER * waves.rms_mv else NO_WAVES

@@ -82,11 +82,11 @@ class PTemplate:
             return []
         windows = np.lib.stride_tricks.sliding_window_view(x, width, axis=1)
         at = np.arange(width) - (width - 1) / 2
-        mean = windows.mean(axis=2)
+        mean = np.add.reduce(windows, axis=2) / width
         slope = windows @ at / (at @ at)
         # What is left of each window when mean and slope are gone: the template has neither.
-        left = (windows**2).sum(axis=2) - width * mean**2 - slope**2 * (at @ at)
-        energy = np.sqrt(np.maximum(left.sum(axis=0), 1e-12))
+        left = np.add.reduce(windows**2, axis=2) - width * mean**2 - slope**2 * (at @ at)
+        energy = np.sqrt(np.maximum(np.add.reduce(left), 1e-12))
 
         def project(template: Floats) -> tuple[Floats, float]:
             """Products of the windows with a template, and its norm."""
@@ -94,8 +94,11 @@ class PTemplate:
 
         product, norm = project(self._template)
         alike, scale = product / (energy * norm), product / norm**2
+        alike[(scale < SIZE[0]) | (scale > SIZE[1])] = 0.0
+        if alike.max() < ALIKE:
+            return []
         broad, broad_norm = project(self._broad)
-        alike[(scale < SIZE[0]) | (scale > SIZE[1]) | (broad / (energy * broad_norm) > alike)] = 0.0
+        alike[broad / (energy * broad_norm) > alike] = 0.0
         found: list[Found] = []
         for k in np.argsort(-alike, kind="stable"):
             if alike[k] < ALIKE:

@@ -90,7 +90,7 @@ class Sight:
 
     def stretch(self, first: int, stop: int) -> tuple[Floats, Floats]:
         """Inner samples first .. stop - 1 (leads, n), and 1 or 0 for leads in use (leads,): there, and at most four."""
-        lost = self._lost.view(first, stop).mean(axis=1)
+        lost = np.add.reduce(self._lost.view(first, stop), axis=1) / (stop - first)
         usable = np.zeros(self._n)
         usable[[k for k in self._order if lost[k] < LOST_SHARE][:MOST_LEADS]] = 1.0
         return self._x.view(first, stop), usable
@@ -99,7 +99,7 @@ class Sight:
         """Whether a lead showed all of inner samples first .. stop, but for the blink of an eye."""
         if first < self._lost.first:
             return False
-        return float(self._lost.view(first, stop).sum(axis=1).min()) <= UNSEEN
+        return float(np.add.reduce(self._lost.view(first, stop), axis=1).min()) <= UNSEEN
 
     def _look(self, decisions: range) -> list[View]:
         """The views of some decisions: their windows are measured in one go."""
@@ -110,7 +110,7 @@ class Sight:
         for decision in decisions:
             stop = _at(decision) + 1
             first = max(stop - window.WINDOW, 0)
-            lost = self._lost.view(first, stop).mean(axis=1)
+            lost = np.add.reduce(self._lost.view(first, stop), axis=1) / (stop - first)
             seen = [k for k in self._order if lost[k] < LOST_SHARE] if stop >= window.WINDOW else []
             live.append(seen[:MOST_LEADS])
             rows += [self._x.view(first - window.CONTEXT, stop)[k] for k in live[-1]]

@@ -27,7 +27,7 @@ __all__ = ["RhythmWatch"]
 Bools = npt.NDArray[np.bool_]
 
 GAP_S = 12.0  # a longer one changes nothing more
-PIECE_S = 2.0
+PIECE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class RhythmWatch:
         while self._told_waves and self._told_waves[0].due <= due:
             waves = self._told_waves.popleft()
             if not self._ventricular.open:
-                own = any(b.sample == waves.sample and not b.foreign for b in self._beats.seen)
+                own = any(b.sample == waves.sample and not b.foreign for b in reversed(self._beats.seen))
                 found = self._conduction.beat(waves, self._sight, self._offset, due, own=own)
                 said += found if self._atria_beat else []
         if self._ventricular.open:
