@@ -119,7 +119,7 @@ class Conduction:
         else:
             end = (marks.qrs_on or waves.sample) - BEFORE_QRS_S * self._rate_hz
         # The P that is found may begin at the end of T: only its middle must lie between.
-        first = sight.inner.inner(round(t_off) - offset) - BEFORE // 2
+        first = max(sight.inner.inner(round(t_off) - offset) - BEFORE // 2, sight.first)
         stop = sight.inner.inner(round(end) - offset)
         if stop - first < WIDTH:
             return []
