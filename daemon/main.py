@@ -1,6 +1,6 @@
 """Composition root of the daemon: builds the rooms, connects them, owns their lifetimes.
 
-Threads: the main event loop (analysis, live hub, control socket), one acquisition thread, the store's writer thread.
+Threads: the main event loop (analysis, alarms, live hub, control socket), one acquisition thread, the store's writer thread.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import logging
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from pathlib import Path
 
 from daemon import __version__
 from daemon.acquisition.ports import Acquisition, boottime_ns
+from daemon.alarms.acts import VERBS
+from daemon.alarms.engine import AlarmEngine
+from daemon.alarms.limits import Limits, Settings
 from daemon.bedside import Bedside
 from daemon.config import BadConfig, Bed, Config
 from daemon.control.live import LiveHub
@@ -27,14 +31,30 @@ from daemon.dsp.ecg.rhythm.table import load_rhythm_table
 from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
 from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
+from daemon.model.alarms import Change, ChangeKind, Values
 from daemon.model.findings import Finding
-from daemon.model.signals import Command, Fact, Item, Tick
+from daemon.model.signals import Command, Fact, Item, Nanos, Tick
+from daemon.signals.link import Loudspeaker
+from daemon.signals.wanting import Wanting
+from daemon.store.entries import AlarmsKept
+from daemon.store.handover import Handover
+from daemon.store.reader import History
 from daemon.store.schema import ForeignStore
 from daemon.store.writer import StoreBusy, Writer
+from daemon.words import say
 
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.001
+
+ACTOR = "bedside screen"
+"""Who acts, as long as nobody logs in."""
+
+RESTORED_WITHIN_S = 3.0
+"""What the last process kept of the alarms is waited for so long; then all is judged anew."""
+
+KEPT_EVERY_NS: Nanos = 5_000_000_000
+"""How often the state of alarms goes to the database when nothing changes: well within the half minute after which it is too old."""
 
 ITEMS_A_SLICE = 64
 """Items pushed before the loop serves others: a backlog of seconds must not make the pages wait for all of it."""
@@ -104,12 +124,23 @@ class Daemon:
             key: Bedside(
                 key,
                 analysis=lambda bed=bed: Pipeline(table, settings_of(bed), classes, further),  # type: ignore[misc]
+                alarms=self._engine,
+                signals=self._signal,
                 live=self._hub.publish,
                 store=self._store,
-                failed=lambda error: log.error("analysis failed and starts anew", exc_info=error),
+                failed=lambda what, error: log.error("%s failed and starts anew", what, exc_info=error),
             )
             for key, bed in config.beds.items()
         }
+        for key, bedside in self._bedsides.items():
+            self._hub.watch(key, bedside.alarms)
+        self._asked: dict[str, asyncio.Future[str]] = {}
+        self._kept_ns: dict[str, Nanos] = {}
+        self._handover = Handover(config.box.run / "alarms.json", self._boot)
+        self._wanting = Wanting(config.sound.volume, melodies=config.sound.melodies)
+        self._loudspeaker = (
+            Loudspeaker(config.sound_socket, boottime_ns, self._everywhere) if config.sound.enabled else None
+        )
         self._acquisition = Acquisition(config.beds, self._boot, now=boottime_ns)
         self._server = Server(self._hub, self._act)
         self._wake = asyncio.Event()
@@ -121,6 +152,7 @@ class Daemon:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
         await self._writer.start()
+        await self._restore_alarms()
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -129,6 +161,8 @@ class Daemon:
                     ),
                     tasks.create_task(self._carry(), name="way of a sample"),
                 ]
+                if self._loudspeaker is not None:
+                    running.append(tasks.create_task(self._loudspeaker.run(), name="sound"))
                 self._acquisition.start(loop, self._wake.set)
                 await stop.wait()
                 await asyncio.to_thread(self._acquisition.stop)
@@ -156,21 +190,76 @@ class Daemon:
             if isinstance(item, Tick) or (isinstance(item, Fact) and not item.bed):
                 for bedside in self._bedsides.values():
                     bedside.push(item)
+                if isinstance(item, Tick):
+                    self._sound(item)
             else:
                 self._bedsides[bed].push(item)
+
+    def _engine(self, own: Settings, first: int) -> AlarmEngine:
+        limits = Limits(own=own)
+        for refusal in limits.refused:
+            log.error(
+                "alarms: a limit that was kept cannot be: %s", say(refusal.text, **_filled(refusal.values))
+            )
+        return AlarmEngine(limits, boot=self._boot, first=first)
+
+    async def _restore_alarms(self) -> None:
+        """Go on where the last process stood. Limits are this patient's whatever the boot; the rest is for resume.py to judge."""
+        history = History(self._config.box.database)
+        kept: dict[str, AlarmsKept] = {}
+        try:
+            async with asyncio.timeout(RESTORED_WITHIN_S):
+                kept = await history.ask(lambda reader: reader.alarm_states())
+        except (sqlite3.Error, OSError, ValueError, TimeoutError) as error:
+            log.error("alarms: what was kept cannot be read: %s", error)  # noqa: TRY400 - a state of the disk
+        kept |= self._handover.read()  # of this boot, and newer
+        for bed, state in kept.items():
+            if bed in self._bedsides:
+                resumed = self._bedsides[bed].restore(state.limits, dict(state.state), boottime_ns())
+                log.info("alarms: bed %s %s", bed, "goes on" if resumed else "is judged anew")
+
+    def _sound(self, tick: Tick) -> None:
+        """What shall be heard now. An engine that no longer judges gives no heartbeat: the sound process says so by itself."""
+        beds = self._bedsides.values()
+        if self._loudspeaker is not None and all(b.alarms.judged_ns >= tick.t_ns for b in beds):
+            self._loudspeaker.want(self._wanting.wanted)
+
+    def _signal(self, bed: str, item: Item, changes: Sequence[Change]) -> None:
+        """The first to hear of a change: it is handed over before anybody can have seen it."""
+        if isinstance(item, Tick):
+            alarms = self._bedsides[bed].alarms
+            if alarms.kept["t_ns"] == item.t_ns:
+                self._handover.write(bed, AlarmsKept(item.t_ns, alarms.own, alarms.kept))
+            self._wanting.take(bed, alarms.picture(), changes)
+        for change in changes:
+            asked = self._asked.get(change.command)
+            if asked is not None and not asked.done():
+                refused = change.kind is ChangeKind.REFUSED
+                asked.set_result(say(change.text, **_filled(change.values)) if refused else "")
 
     def _everywhere(self, fact: Fact) -> None:
         for bedside in self._bedsides.values():
             bedside.push(fact)
 
-    def _store(self, bed: str, item: Item, findings: Sequence[Finding]) -> None:
-        self._writer.offer(bed, item, findings)
+    def _store(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]) -> None:
+        self._writer.offer(bed, item, findings, changes)
+        if not isinstance(item, Tick):
+            return
+        if changes or item.t_ns - self._kept_ns.get(bed, 0) >= KEPT_EVERY_NS:
+            self._kept_ns[bed] = item.t_ns
+            alarms = self._bedsides[bed].alarms
+            self._writer.keep(bed, AlarmsKept(alarms.kept["t_ns"], alarms.own, alarms.kept))
 
-    def _act(self, act: Act) -> None:
-        command = Command(
-            act.id, boottime_ns(), act.bed, "screen", act.verb, tuple(sorted(act.values.items()))
-        )
+    def _act(self, act: Act) -> asyncio.Future[str] | None:
+        """Hand in an act. One on alarms is decided at the next Tick, and only then is it done or refused."""
+        values = act.values if act.verb == "display" else {"screen": ACTOR, **act.values}
+        command = Command(act.id, boottime_ns(), act.bed, ACTOR, act.verb, tuple(sorted(values.items())))
+        decided: asyncio.Future[str] | None = None
+        if act.verb in VERBS:
+            decided = self._asked[act.id] = asyncio.get_running_loop().create_future()
+            decided.add_done_callback(lambda _: self._asked.pop(act.id))
         self._bedsides[act.bed].push(command)
+        return decided
 
     def _listening(self) -> None:
         log.info("listening on %s", self._config.box.socket)
@@ -184,3 +273,8 @@ def settings_of(bed: Bed) -> DisplaySettings:
     return DisplaySettings(
         mode=bed.display.mode, mains_hz=bed.display.mains_hz, cleaning=bed.display.cleaning
     )
+
+
+def _filled(values: Values) -> dict[str, str]:
+    """What fills the places of a sentence, as text."""
+    return {name: value if isinstance(value, str) else f"{value:g}" for name, value in values}

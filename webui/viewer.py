@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,6 +40,8 @@ class Report(BaseModel):
     last: str = Field(max_length=64)
     visible: bool
     reloaded: bool = False
+    sound: Literal["on", "off", "blocked", "none"] = "none"
+    """Whether alarms can be heard from this page: "blocked" by the browser until it is touched, "none" where it has no audio."""
 
 
 class Viewer:

@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from daemon.alarms import acts
 from daemon.alarms.conditions import NO, OTHERS, Verdict
-from daemon.alarms.limits import Limits
-from daemon.alarms.observed import SECOND_NS, Observed
+from daemon.alarms.limits import DELAY, Limits
+from daemon.alarms.needs import NEVER, Needs, needs_of
+from daemon.alarms.observed import ARMED, SECOND_NS, Observed
 from daemon.alarms.occurrence import Entry
 from daemon.alarms.pauses import Pauses
-from daemon.alarms.phases import LISTED, THERE, Stimulus, after
+from daemon.alarms.phases import AT_REST, LISTED, THERE, Stimulus, after
 from daemon.alarms.rows import UNTIL_SEEN, Row
 from daemon.alarms.table import TABLE
 from daemon.model.alarms import AlarmPicture, Change, ChangeKind, Phase, Priority, SwitchedOff
@@ -52,6 +53,13 @@ class AlarmEngine:
         self._above = _coverers(self.table)
         self.boot, self.number = boot, first
         self._commands: deque[Command] = deque(maxlen=MOST_COMMANDS)
+        self._needs = [needs_of(row.condition) for row in self.table]
+        self._readers = _readers(self.table, self._needs)
+        self._always = frozenset(place for place, needs in enumerate(self._needs) if needs is None)
+        self._all = frozenset(range(len(self.table)))
+        self._busy = self._all  # rows to be judged at the next Tick whatever comes
+        self._ripe_ns = [NEVER] * len(self.table)
+        self._next_ripe_ns: Nanos = NEVER
         self._tick_ns: Nanos | None = None
         self._off_reminded_ns: Nanos = 0
 
@@ -67,17 +75,54 @@ class AlarmEngine:
         self._tick_ns = t_ns
         self.seen.advance(t_ns)
         changes: list[Change] = []
+        if self._commands:
+            self._busy = self._all  # what people did may matter to any row
         while self._commands:
             changes += acts.obey(self, self._commands.popleft())
         for pause in self.pauses.expire(t_ns):
             changes.append(Change(ChangeKind.PAUSE_ENDED, t_ns, t_ns, pause.row, reason=pause.kind))
-        for row in self.table:
+        places = self._due(t_ns)
+        for place in places:
+            row = self.table[place]
             if not self.limits.is_on(row.name):
                 changes += self._off(row)
                 continue
             for entry, verdict in self._verdicts(row):
                 changes += self._judge(entry, verdict, elapsed_ns)
+        self._rest(places)
         return [*changes, *self._remind_of_off()]
+
+    def _due(self, t_ns: Nanos) -> list[int]:
+        """Places in the table of the rows to be judged now, from top to bottom; for all others nothing can have changed."""
+        due = set(self._busy)
+        if self.seen.touched:
+            for read in self.seen.touched:
+                due |= self._readers.get(read, frozenset())
+            self.seen.touched = set()
+        if t_ns >= self._next_ripe_ns:
+            due |= {place for place, ripe_ns in enumerate(self._ripe_ns) if t_ns >= ripe_ns}
+        return sorted(due)
+
+    def _rest(self, judged: Sequence[int]) -> None:
+        """After a Tick: which rows are to be judged at the next one, and until when the others can rest."""
+        busy = set(self._always)
+        for place in judged:
+            row, needs = self.table[place], self._needs[place]
+            armed = self._armed(row) and self.limits.is_on(row.name)
+            if any(
+                e.phase not in AT_REST or (armed and e.verdict.holds) for e in self.entries[row.name].values()
+            ):
+                busy.add(place)
+            ripens = armed and needs is not None
+            self._ripe_ns[place] = (
+                needs.ripe_ns(self.seen, self.limits.of(row.name)) if needs and ripens else NEVER
+            )
+        if judged:
+            self._next_ripe_ns = min(self._ripe_ns)
+        self._busy = frozenset(busy)
+
+    def _armed(self, row: Row) -> bool:
+        return not row.arms_with or row.arms_with in self.seen.valid
 
     def _verdicts(self, row: Row) -> Iterator[tuple[Entry, Verdict]]:
         """The verdict on each instance of a row, those that stand and are not named any more among them."""
@@ -115,7 +160,7 @@ class AlarmEngine:
         entry.see(verdict, elapsed_ns, now_ns)
         changes = self._move(entry, Stimulus.SWITCH_ON) if entry.phase is Phase.OFF else []
         if entry.phase is Phase.DISARMED:
-            if row.arms_with and row.arms_with not in self.seen.valid:
+            if not self._armed(row):
                 entry.forget()
                 return changes
             if verdict.holds is None:
@@ -220,7 +265,9 @@ class AlarmEngine:
         return self._move(entry, stimulus, reason, by)
 
     def _change(self, kind: ChangeKind, entry: Entry, reason: str = "", by: Command | None = None) -> Change:
-        change = entry.change(kind, self.seen.now_ns, reason)
+        name = entry.row.name
+        limits = (*self.limits.of(name).items(), (DELAY, self.limits.delay_s(name)))
+        change = replace(entry.change(kind, self.seen.now_ns, reason), limits=limits)
         if kind is ChangeKind.BEGAN and entry.row.group == "cardiac":
             pulse = self._pulse()
             if pulse is not None:
@@ -300,11 +347,7 @@ class AlarmEngine:
             )
         )
         loudest = max(heard, key=lambda e: (e.priority.rank, e.active_ns), default=None)
-        unarmed = [
-            row.name
-            for row in self.table
-            if row.arms_with and row.arms_with not in self.seen.valid and self.limits.is_on(row.name)
-        ]
+        unarmed = [row.name for row in self.table if not self._armed(row) and self.limits.is_on(row.name)]
         return AlarmPicture(
             self.seen.now_ns,
             None if loudest is None else loudest.priority,
@@ -320,6 +363,15 @@ class AlarmEngine:
             tuple(unarmed),
             self.limits.differing,
         )
+
+
+def _readers(table: Sequence[Row], needs: Sequence[Needs | None]) -> dict[str, frozenset[int]]:
+    """What is taken in -> places of the rows that read it, or are armed with it."""
+    readers: dict[str, set[int]] = {}
+    for place, (row, of_row) in enumerate(zip(table, needs, strict=True)):
+        for read in (of_row.reads if of_row else frozenset()) | ({ARMED} if row.arms_with else set()):
+            readers.setdefault(read, set()).add(place)
+    return {read: frozenset(places) for read, places in readers.items()}
 
 
 def _coverers(table: Sequence[Row]) -> dict[str, tuple[str, ...]]:

@@ -36,6 +36,10 @@ MOST_WAITING = (
 )  # findings of the longest block, 60 s; beyond it they are taken in early, never dropped
 MOST_NAMES, MOST_BEATS, MOST_EVENTS, MOST_RHYTHMS = 256, 512, 8, 8
 
+BEATS, RHYTHMS, QUALITY, LEADS, FACTS, LINKS = "#beats", "#rhythms", "#quality", "#leads", "#facts", "#links"
+ARMED = "#armed"
+"""Kinds of what can be taken in, and that a number is valid for the first time; numbers and events go by their names."""
+
 Taken = Beat | Metric | Quality | Rhythm | Event | Reading | Fact | DeviceSeen | LeadState
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -63,6 +67,7 @@ class Observed:
         self.links: dict[str, DeviceSeen] = {}
         self.ecg_devices: dict[str, str] = {}
         self.tests: dict[Priority, Nanos] = {}
+        self.touched: set[str] = set()  # what has been taken in since the last Tick that was decided
         self._latest: dict[str, Metric] = {}
         self._by_lead: dict[tuple[str, str], Metric] = {}
         self._absent: dict[str, Absence] = {}
@@ -88,6 +93,7 @@ class Observed:
                 channel.quantity is Quantity.ECG for channel in stream.channels
             ):
                 _keep(self.ecg_devices, stream.device, stream.device, 8)
+                self.touched.add(LINKS)
         elif isinstance(item, Reading | Fact | DeviceSeen | LeadState):
             self._wait(item.t_ns, item)
         for finding in findings:
@@ -108,10 +114,12 @@ class Observed:
             self._take(due_ns, taken)
         while self.beats and self.beats[0].t_ns < t_ns - 90 * SECOND_NS:
             self.beats.popleft()
+            self.touched.add(BEATS)
 
     def _take(self, due_ns: Nanos, taken: Taken) -> None:
         match taken:
             case Beat():
+                self.touched.add(BEATS)
                 self.beats.append(taken)
             case Metric():
                 self._value(taken)
@@ -120,19 +128,25 @@ class Observed:
                 number = (taken.value, taken.unit, why, taken.device, 1.0, None)
                 self._value(Metric(taken.t_ns, due_ns, taken.name, *number))
             case Quality():
+                self.touched.add(QUALITY)
                 _keep(self.quality, taken.lead, taken, 32)
             case Rhythm():
+                self.touched.add(RHYTHMS)
                 self._rhythm(taken)
             case Event():
+                self.touched.add(taken.name)
                 _keep(self._events, taken.name, self._events.get(taken.name, deque(maxlen=MOST_EVENTS)), 64)
                 self._events[taken.name].append(taken)
             case Fact():
+                self.touched.add(FACTS)
                 _keep(self.facts, taken.source, taken, 64)
             case DeviceSeen():
+                self.touched.add(LINKS)
                 _keep(self.links, taken.label, taken, 32)
                 if taken.state is LinkState.STREAMING:
                     self.streamed.add(taken.label)
             case LeadState():
+                self.touched.add(LEADS)
                 if self._electrodes_of != taken.segment.stream.device:
                     self._electrodes_of = taken.segment.stream.device
                     self.electrodes.clear()
@@ -143,6 +157,7 @@ class Observed:
         if metric.value is not None and not math.isfinite(metric.value):
             metric = replace(metric, value=None, why=Why.NO_SIGNAL)  # a broken number is no number
         name, before = metric.name, self._latest.get(metric.name)
+        self.touched.add(name)
         _keep(self._latest, name, metric, MOST_NAMES, lambda kept: kept.due_ns)
         _keep(self._by_lead, (name, metric.lead), metric, MOST_NAMES, lambda kept: kept.due_ns)
         if metric.why is not None:
@@ -153,14 +168,17 @@ class Observed:
                 _keep(self._absent, name, Absence(metric.why, metric.t_ns), MOST_NAMES)
         else:
             self._absent.pop(name, None)
-            if metric.due_ns >= self.since_ns and len(self.valid) < MOST_NAMES:
+            new = name not in self.valid and metric.due_ns >= self.since_ns
+            if new and len(self.valid) < MOST_NAMES:
                 self.valid.add(name)
+                self.touched.add(ARMED)
             if name == "heart_rate" and metric.evidence is not None:
                 self._drop_orphans(metric.evidence.segment)
 
     def _drop_orphans(self, segment: str) -> None:
         """A new segment shows a beating heart: what stood from the segment before it, whose end nobody will say, is over."""
         for key in [key for key in self.rhythms if key[1] != segment]:
+            self.touched.add(RHYTHMS)
             self.ended[key[0]] = replace(self.rhythms.pop(key), end_ns=self.now_ns)
 
     def _rhythm(self, rhythm: Rhythm) -> None:
@@ -176,6 +194,10 @@ class Observed:
     def value(self, name: str, stale_s: float = STALE_S) -> Metric | None:
         """The newest metric of this name, with a value or the reason why there is none; None when it is stale."""
         return self._fresh(self._latest.get(name), stale_s)
+
+    def last(self, name: str) -> Metric | None:
+        """The newest metric of this name, however old."""
+        return self._latest.get(name)
 
     def leads(self, name: str, stale_s: float = STALE_S) -> dict[str, Metric]:
         """The metrics of this name that are not stale, by lead."""

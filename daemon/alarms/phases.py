@@ -63,6 +63,9 @@ THERE = frozenset({Phase.ACTIVE, Phase.ACKNOWLEDGED})
 LISTED = THERE | {Phase.LATCHED, Phase.LATCHED_ACKNOWLEDGED}
 """On the screen."""
 
+AT_REST = frozenset({Phase.DISARMED, Phase.INACTIVE, Phase.OFF})
+"""Without a timer that runs."""
+
 
 def after(phase: Phase, stimulus: Stimulus) -> Phase:
     """The next phase."""

@@ -12,7 +12,7 @@ from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.observed import SECOND_NS
 from daemon.alarms.occurrence import Entry
 from daemon.alarms.phases import LISTED
-from daemon.model.alarms import ChangeKind, Pause, Phase, Priority
+from daemon.model.alarms import Change, ChangeKind, Pause, Phase, Priority
 from daemon.model.signals import Nanos
 
 LONGEST_S = 30.0
@@ -86,3 +86,27 @@ def resume(engine: AlarmEngine, state: dict[str, Any], now_ns: Nanos) -> bool:
     engine.seen.valid.update(state["valid"])
     engine.seen.streamed.update(state["streamed"])
     return True
+
+
+def told(state: dict[str, Any], kind: ChangeKind, now_ns: Nanos) -> list[Change]:
+    """For the log: what became of the alarms of a state. What ENDED so and is still there begins anew.
+
+    What RESUMED says when it began: the process may have died before that was on the disk.
+    """
+    resumed = kind is ChangeKind.RESUMED
+    return [
+        Change(
+            kind,
+            alarm["onset_ns"] if resumed else now_ns,
+            now_ns,
+            alarm["row"],
+            alarm["instance"],
+            alarm["occurrence"],
+            Priority(alarm["priority"]),
+            f"alarm.{alarm['row']}",
+            value=alarm["worst"],
+            true_ns=alarm["true_ns"] if resumed else None,
+            reason="restart",
+        )
+        for alarm in state["alarms"]
+    ]

@@ -96,6 +96,7 @@ _ECG_FAULTS = (
 
 _BOX = (
     Row("analysis_stopped", MEDIUM, when.Failed("analysis"), escalates=((30, HIGH),), covers=("no_heart_rate",)),
+    Row("alarms_failed", MEDIUM, when.Failed("alarms"), latch_s=UNTIL_SEEN, escalates=((60, HIGH),)),
     Row("devices_stopped", MEDIUM, when.Failed("acquisition_failed"), covers=("no_heart_rate",)),
     Row("no_heart_rate", LOW, when.Missing(RATE), Delay(30), off_s=5, arms_with=RATE, escalates=((60, MEDIUM),)),
     Row("no_data_device", MEDIUM, when.LinkLost(), Delay(10)),

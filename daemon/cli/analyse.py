@@ -2,18 +2,22 @@
 
 Prints JSON lines in the order in which they were said: `reported_at` (how much signal had been seen, in seconds) never
 decreases, `t` (what the line is about) may. Line types: `beat`, `metrics`, `quality`, `waves`, `rhythm`, `event`,
-`conclusions`.
+`conclusions`, `alarm`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 
 from daemon.cli import WELL, BadInput
+from daemon.cli.alarm_lines import AlarmLines, Line, limits_of
 from daemon.dsp.leads import lead_name
 from daemon.model.findings import (
     Beat,
@@ -27,11 +31,12 @@ from daemon.model.findings import (
     Statement,
     Waves,
 )
-from daemon.model.signals import Gap, GapCause, Item, Quantity, SampleBlock, Segment, Stream
+from daemon.model.signals import Gap, GapCause, Item, Nanos, Quantity, SampleBlock, Segment, Stream
 from daemon.words import say
 from firmware_bridge.recordings import BadRecording, Recording, open_recording
 
 SECONDS_A_BLOCK = 60.0
+_ENCODE = json.JSONEncoder(check_circular=False).encode
 
 MARKS = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
 
@@ -42,6 +47,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--lead",
         metavar="NAME",
         help="analyse this lead alone (as named in the recording, or 1 for the first)",
+    )
+    parser.add_argument(
+        "--limits",
+        metavar="FILE",
+        help="alarm limits as JSON, {row: {key: value}}, in place of the default ones; or the preset `challenge`",
     )
 
 
@@ -58,17 +68,18 @@ def run(options: argparse.Namespace) -> int:
     stream, rows = chosen(recording, options.lead)
     further = Tables(load_waves_table(), load_rhythm_table())
     pipeline = Pipeline(load_qrs_table(), None, load_class_table(), further)
+    alarms = AlarmLines(limits_of(options.limits))
     for item in items(recording, stream, rows):
-        _print(pipeline.push(item))
-    _print(pipeline.finish())
+        findings = pipeline.push(item)
+        _print(findings, alarms.push(item, findings))
+    _print(pipeline.finish(), [])
     return WELL
 
 
-def _print(findings: list[Finding]) -> None:
-    for finding in findings:
-        line = line_of(finding)
-        if line is not None:
-            print(json.dumps(line))
+def _print(findings: list[Finding], alarms: list[tuple[Nanos, Line]]) -> None:
+    said = ((finding.due_ns, line_of(finding)) for finding in findings)
+    lines = (line for _, line in merge(said, alarms, key=itemgetter(0)))
+    sys.stdout.write("".join(f"{_ENCODE(line)}\n" for line in lines if line is not None))
 
 
 def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:

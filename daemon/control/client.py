@@ -48,7 +48,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class WaveFrame:
-    """A binary wave frame as it came (`messages.decode_waves` reads it)."""
+    """A binary wave frame as it came (`waves.decode_waves` reads it)."""
 
     frame: bytes
 

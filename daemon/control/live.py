@@ -10,8 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from daemon.alarms.watch import Watch
+from daemon.control.board import AlarmBoard
 from daemon.control.known import KnownBed
-from daemon.control.messages import BeatSeen, DisplayState, FactSeen, State, encode_waves
+from daemon.control.messages import BeatSeen, DisplayState, FactSeen, State
+from daemon.control.waves import encode_waves
+from daemon.model.alarms import Change
 from daemon.model.findings import (
     Beat,
     Conclusions,
@@ -108,6 +112,7 @@ class LiveHub:
         self._beds = {
             bed: KnownBed(bed, index, name, display) for index, (bed, name, display) in enumerate(beds)
         }
+        self._boards: dict[str, AlarmBoard] = {}
         self._facts: dict[tuple[str, str], FactSeen] = {}
         self._utc_ms = utc_ms
         self._subscriptions: set[Subscription] = set()
@@ -117,9 +122,15 @@ class LiveHub:
         self._wait_ns = SOON_NS  # the next state is due so long after the last one
         self._long_ns: Nanos = 0
 
+    def watch(self, bed: str, alarms: Watch) -> None:
+        """From now on the screens are told of these alarms."""
+        self._boards[bed] = AlarmBoard(bed, alarms)
+
     def subscribe(self) -> Subscription:
         subscription = Subscription(len(self._beds))
         subscription.offer_latest("state", self.state().model_dump_json())
+        for name, board in self._boards.items():
+            subscription.offer_latest(f"alarms {name}", board.text)
         for bed in self._beds.values():
             subscription.offer_latest(f"measured {bed.bed}", bed.measured().model_dump_json())
             subscription.offer_latest(f"events {bed.bed}", bed.events().model_dump_json())
@@ -148,7 +159,9 @@ class LiveHub:
             facts=tuple(self._facts.values()),
         )
 
-    def publish(self, bed: str, item: Item, findings: Sequence[Finding]) -> None:
+    def publish(
+        self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change] = ()
+    ) -> None:
         """The sink: take in what happened, and tell the subscribers."""
         known = self._beds[bed]
         if isinstance(item, DeviceSeen):
@@ -162,6 +175,9 @@ class LiveHub:
             self._finding(known, finding)
         if isinstance(item, Tick):
             self._now_ns = max(self._now_ns, item.t_ns)
+            board = self._boards.get(bed)
+            if board is not None and board.take(item.t_ns, changes):
+                self._offer(f"alarms {bed}", board.text)
             self._tell()
         elif isinstance(item, SampleBlock):
             self._now_ns = max(self._now_ns, item.arrived_ns)

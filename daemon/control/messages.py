@@ -2,31 +2,18 @@
 
 `GET /live` is a WebSocket. Text messages are `Live`: a `State`, the latest truth about every bed, sent when it changes and
 at least every second; what changes slowly and is long has messages of its own, one a bed (`MeasuredSeen`, `EventsSeen`);
-and a `BeatSeen` for each beat. Binary messages are wave frames (`encode_waves`). A reader that is late loses wave frames
+an `AlarmsSeen` for each bed, at once when anything of its alarms changes; and a `BeatSeen` for each beat. Binary messages are wave frames (waves.py). A reader that is late loses wave frames
 and older texts; the newest text of each kind always comes.
 `POST /command` takes an `Act` and answers an `Acted`. `GET /status` answers a `State`.
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.model.findings import DisplayBlock
-
-NO_SIGNAL = -32768
-"""In a wave frame: nothing to draw here (a gap, an electrode off)."""
-
-MICROVOLTS_PER_COUNT = 1.0
-"""Resolution of wave frames: 1 uV, so that int16 spans +/- 32.767 mV."""
-
-_HEADER = struct.Struct("<BBHIqqfHH")
-_VERSION, _WAVES = 1, 1
+PriorityWord = Literal["low", "medium", "high"]
 
 
 class _Message(BaseModel):
@@ -208,87 +195,154 @@ class EventsSeen(_Message):
     events: tuple[EventState, ...] = ()
 
 
-Live = State | MeasuredSeen | EventsSeen | BeatSeen
+class EvidenceState(_Message):
+    """The samples `first` .. `last` of a segment that something was said from, and the rule."""
+
+    segment: str
+    first: int
+    last: int
+    rule: str
+
+
+class AlarmState(_Message):
+    """One alarm of the list (model/alarms.py: Alarm). `text` and `text`.check are word keys, `values` fill their places.
+
+    `value` is the last that was beyond the limit, `worst` the farthest; `updating` false: its source is bad or silent.
+    """
+
+    occurrence: str
+    row: str
+    instance: str
+    about: Literal["patient", "technical"]
+    priority: PriorityWord
+    phase: Literal["active", "acknowledged", "latched", "latched_acknowledged"]
+    text: str
+    values: tuple[tuple[str, str | float], ...] = ()
+    value: float | None = None
+    worst: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    t_ns: int
+    active_ns: int
+    sounds: bool
+    flashes: bool
+    updating: bool
+    covered_by: str = ""
+    acknowledged_ns: int | None = None
+    acknowledged_by: str = ""
+    evidence: tuple[EvidenceState, ...] = ()
+
+
+class PauseState(_Message):
+    """AUDIO PAUSED or ALARM PAUSED until `until_ns`; `row` "" = all alarms."""
+
+    kind: Literal["audio_paused", "alarm_paused"]
+    row: str
+    until_ns: int
+    since_ns: int
+    actor: str
+    screen: str
+
+
+class OffState(_Message):
+    """ALARM OFF: a row that a person has switched off."""
+
+    row: str
+    actor: str
+    since_ns: int
+
+
+class PictureState(_Message):
+    """How the alarms of a bed stand (model/alarms.py: AlarmPicture): worst and newest first.
+
+    `sound`: what is heard; `worst`: the highest priority of what is there, heard or not; `unarmed`: rows whose measurement
+    has never been valid; `differing`: rows whose limits are not the default ones.
+    """
+
+    sound: PriorityWord | None = None
+    group: str = ""
+    worst: PriorityWord | None = None
+    alarms: tuple[AlarmState, ...] = ()
+    pauses: tuple[PauseState, ...] = ()
+    off: tuple[OffState, ...] = ()
+    unarmed: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+
+
+class LimitState(_Message):
+    """A number that can be set, and its range. It is set with the verb "limits" as "<row>.<key>"."""
+
+    key: str
+    value: float
+    default: float
+    low: float
+    high: float
+    step: float
+    unit: str
+
+
+class LimitRowState(_Message):
+    """What can be set of one row of the alarm table. `delay` null: it has none that can be set; `on` is ALARM ON or OFF.
+
+    `in_force`: the numbers that are judged by, where another row's limit has moved them (key -> value).
+    """
+
+    row: str
+    priority: PriorityWord
+    on: bool
+    may_be_off: bool
+    on_default: bool
+    delay: LimitState | None = None
+    limits: tuple[LimitState, ...] = ()
+    in_force: dict[str, float] = Field(default_factory=dict)
+
+
+class AlarmsSeen(_Message):
+    """The alarms of a bed as of Tick `now_ns`, and its limits: one row a line of the alarm table, in its order.
+
+    Said with the Tick that changed anything, and every second while an alarm is listed or a pause is on.
+    """
+
+    type: Literal["alarms"] = "alarms"
+    bed: str
+    now_ns: int
+    picture: PictureState = PictureState()
+    limits: tuple[LimitRowState, ...] = ()
+
+
+Live = State | MeasuredSeen | EventsSeen | AlarmsSeen | BeatSeen
+
+AlarmVerb = Literal[
+    "acknowledge",
+    "reset",
+    "audio_pause",
+    "audio_pause_cancel",
+    "alarm_pause",
+    "alarm_pause_cancel",
+    "alarm_off",
+    "alarm_on",
+    "limits",
+    "test",
+    "admit",
+    "discharge",
+]
 
 
 class Act(_Message):
-    """An operator's act. Verbs: "display" (values mode, mains_hz, cleaning)."""
+    """An operator's act. Verbs: "display" (values mode, mains_hz, cleaning), and those of the alarms (alarms/acts.py).
+
+    Of an alarm verb, the value "screen" names the screen that it was done at.
+    """
 
     id: str = Field(min_length=8, max_length=64)
     bed: str
-    verb: Literal["display"]
+    verb: Literal["display"] | AlarmVerb
     values: dict[str, str] = Field(default_factory=dict)
 
 
 class Acted(_Message):
-    """The daemon's answer to an `Act`: done, or refused with the reason."""
+    """The daemon's answer to an `Act`: done, or refused with the reason in words."""
 
     id: str
     acted: bool
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Waves:
-    """A decoded wave frame: `values` int16 of shape (leads, n), times `scale` (uV per count of each lead)."""
-
-    bed_index: int
-    connection: int
-    first: int
-    t0_ns: int
-    rate_hz: float
-    scale: npt.NDArray[np.float32]
-    values: npt.NDArray[np.int16]
-
-
-def encode_waves(bed_index: int, block: DisplayBlock) -> bytes:
-    """A wave frame, little-endian.
-
-    | offset | type | what |
-    |---|---|---|
-    | 0 | u8, u8 | version 1, kind 1 |
-    | 2 | u16 | bed index |
-    | 4 | u32 | connection: changes when a new segment begins |
-    | 8 | i64 | number of the first sample in its segment |
-    | 16 | i64 | its time, ns of CLOCK_BOOTTIME |
-    | 24 | f32 | samples per second |
-    | 28 | u16, u16 | leads, samples n |
-    | 32 | f32 x leads | microvolts per count, padded with zeros to a multiple of 8 bytes |
-    | then | i16 x leads x n | values, lead by lead; -32768 = nothing to draw |
-    """
-    leads, n = block.values.shape
-    header = _HEADER.pack(
-        _VERSION,
-        _WAVES,
-        bed_index,
-        block.segment.connection,
-        block.first,
-        block.t0_ns,
-        1e9 / block.period_ns,
-        leads,
-        n,
-    )
-    scale = np.zeros(leads + leads % 2, dtype="<f4")
-    scale[:leads] = MICROVOLTS_PER_COUNT
-    counts = block.values * np.float32(1000.0 / MICROVOLTS_PER_COUNT)
-    counts = np.rint(counts, out=counts)
-    # The ufuncs themselves: np.clip costs more in Python than the samples of a frame do.
-    np.maximum(np.minimum(counts, np.float32(32767), out=counts), np.float32(-32767), out=counts)
-    absent = np.isnan(counts)
-    if absent.any():
-        counts[absent] = NO_SIGNAL
-    values: npt.NDArray[np.int16] = counts.astype("<i2")
-    return header + scale.tobytes() + values.tobytes()
-
-
-def decode_waves(frame: bytes) -> Waves:
-    """The inverse of `encode_waves`; ValueError on anything else."""
-    if len(frame) < _HEADER.size:
-        raise ValueError("wave frame too short")
-    version, kind, bed, connection, first, t0_ns, rate_hz, leads, n = _HEADER.unpack_from(frame)
-    at = _HEADER.size + 4 * (leads + leads % 2)
-    if (version, kind) != (_VERSION, _WAVES) or len(frame) != at + 2 * leads * n:
-        raise ValueError("not a wave frame of version 1")
-    scale = np.frombuffer(frame, "<f4", leads, _HEADER.size)
-    values = np.frombuffer(frame, "<i2", leads * n, at).reshape(leads, n)
-    return Waves(bed, connection, first, t0_ns, rate_hz, scale, values)

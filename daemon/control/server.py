@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from daemon.control.live import LiveHub, Subscription, displayed
 from daemon.control.messages import Act, Acted
+from daemon.words import say
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +22,21 @@ ACTS_REMEMBERED = 1000
 LARGEST_REQUEST = 64 * 1024
 HEARTBEAT_S = 5.0
 
+DECIDED_WITHIN_S = 2.0
+"""An act on alarms is decided at the next Tick; after this long nobody decides any more."""
+
 
 class Server:
-    """Serves the hub on a Unix socket. `act` carries out an operator's act at once, on the caller's loop."""
+    """Serves the hub on a Unix socket.
 
-    def __init__(self, hub: LiveHub, act: Callable[[Act], None]) -> None:
+    `act` carries out an operator's act on the caller's loop: at once (None), or it gives a future of the reason in words for
+    which it was refused, "" when it was done.
+    """
+
+    def __init__(self, hub: LiveHub, act: Callable[[Act], asyncio.Future[str] | None]) -> None:
         self._hub = hub
         self._act = act
-        self._done: OrderedDict[str, Acted] = OrderedDict()
+        self._done: OrderedDict[str, asyncio.Task[Acted]] = OrderedDict()
         self._readers: set[web.WebSocketResponse] = set()
 
     async def run(self, socket: Path, ready: Callable[[], None]) -> None:
@@ -65,21 +73,26 @@ class Server:
             return _answer(Acted(id="", acted=False, error=f"{where}: {first['msg']}"), 400)
         # A press whose answer was lost on the way is sent again under the same id: it acts once.
         if act.id not in self._done:
-            self._done[act.id] = self._carry_out(act)
+            self._done[act.id] = asyncio.create_task(self._carry_out(act), name=f"control: {act.verb}")
             while len(self._done) > ACTS_REMEMBERED:
                 self._done.popitem(last=False)
-        return _answer(self._done[act.id], 200)
+        return _answer(await asyncio.shield(self._done[act.id]), 200)
 
-    def _carry_out(self, act: Act) -> Acted:
+    async def _carry_out(self, act: Act) -> Acted:
         display = self._hub.display(act.bed)
         if display is None:
             return Acted(id=act.id, acted=False, error=f"there is no bed {act.bed}")
+        if act.verb == "display":
+            try:
+                displayed(display, act.values)
+            except ValueError:
+                return Acted(id=act.id, acted=False, error="that display setting does not exist")
         try:
-            displayed(display, act.values)
-        except ValueError:
-            return Acted(id=act.id, acted=False, error="that display setting does not exist")
-        self._act(act)
-        return Acted(id=act.id, acted=True)
+            decided = self._act(act)
+            error = "" if decided is None else await asyncio.wait_for(decided, DECIDED_WITHIN_S)
+        except TimeoutError:
+            error = say("alarm.refused.no_answer")
+        return Acted(id=act.id, acted=not error, error=error)
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
         response = web.WebSocketResponse(

@@ -65,6 +65,7 @@ class ChangeKind(StrEnum):
     PAUSE_ENDED = "pause_ended"
     LIMITS_SET = "limits_set"
     RESET = "reset"
+    RESUMED = "resumed"  # the process began anew, and the alarm goes on
     TESTED = "tested"
     ADMITTED = "admitted"
     DISCHARGED = "discharged"
@@ -82,7 +83,8 @@ class Change:
     `t_ns` is the time of what it is about: the onset of the condition in the patient or the box where that is known.
     `true_ns` is the Tick at which the condition was first judged true: `true_ns - t_ns` is the condition delay but for the
     row's own delay, `due_ns - true_ns` that one. `text` and its `.check` are word keys; `occurrence` is "" for what is no
-    alarm's. `command`, `actor` and `screen` say whose act it was; `seconds` how long a pause lasts.
+    alarm's. `command`, `actor` and `screen` say whose act it was; `seconds` how long a pause lasts. `limits`
+    are those in force for the row, with its delay.
     """
 
     kind: ChangeKind
@@ -105,6 +107,7 @@ class Change:
     screen: str = ""
     seconds: float | None = None
     reason: str = ""
+    limits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class StoredNumber:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """kind: leads, quality, device, fact, command; `body` as in docs/store.md. `bed` "" = the whole box."""
+    """kind: leads, quality, device, fact, command, alarm ...; `body` as in docs/store.md. `bed` "" = the whole box."""
 
     t_ns: Nanos
     bed: str

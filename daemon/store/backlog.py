@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from daemon.store.cutting import Chunk
-from daemon.store.rows import Entry
+from daemon.store.entries import Entry
 
 BATCH_ROWS = 5000
 BATCH_CHUNKS = 250

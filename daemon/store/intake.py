@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from daemon.model.alarms import Change, ChangeKind
 from daemon.model.findings import Beat, Conclusions, Event, Finding, Metric, Quality, Rhythm
 from daemon.model.signals import (
     Command,
@@ -25,7 +26,7 @@ from daemon.model.signals import (
 )
 from daemon.store.backlog import Backlog, Batch, Waiting
 from daemon.store.cutting import Chunk, Cutter
-from daemon.store.rows import Ended, Entry, Opened, Stopped
+from daemon.store.entries import AlarmsKept, Ended, Entry, Opened, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,14 @@ class Intake:
         self._last_devices: dict[tuple[str, str], tuple[object, ...]] = {}
         self._last_facts: dict[tuple[str, str], Fact] = {}
 
-    def offer(self, bed: str, item: Item, findings: Sequence[Finding]) -> int:
+    def offer(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change] = ()) -> int:
         """Never raises: what cannot be taken is a bug, logged, and costs itself only."""
         self._seq += 1
         try:
+            for change in changes:  # first: whatever is wrong with the rest costs no alarm
+                self.row(bed, change)
+                if change.kind is not ChangeKind.NEAR_MISS:
+                    self._urgent()
             self._item(bed, item)
             for finding in findings:
                 if isinstance(finding, Beat | Quality | Rhythm | Event | Conclusions):
@@ -68,6 +73,11 @@ class Intake:
             log.exception("store: cannot take %s", type(item).__name__)
             self.rows_lost += 1
         return self._seq
+
+    def keep(self, bed: str, kept: AlarmsKept) -> None:
+        """How a bed's alarms stand now; another one follows soon, so that it gives way where room is short."""
+        self._seq += 1
+        self.row(bed, kept, share=METRICS_SHARE)
 
     def row(self, bed: str, entry: Entry, *, share: float = 1.0) -> None:
         if not self.backlog.row(Waiting(self._seq, bed, entry), share=share):

@@ -35,6 +35,7 @@ from daemon.store.answers import (
     Trace,
 )
 from daemon.store.connection import Connection, Threaded, open_reading
+from daemon.store.entries import AlarmsKept
 from daemon.store.places import PLACES, span, stored_until
 
 T = TypeVar("T")
@@ -217,19 +218,35 @@ class Reader:
         *,
         bed: str | None = None,
         kinds: Sequence[str] | None = None,
+        priorities: Sequence[str] | None = None,
+        newest: int = -1,
     ) -> list[StoredEvent]:
-        """Events in order of time; with `bed`, those of the whole box too."""
+        """Events in order of time, the `newest` of them; with `bed`, those of the whole box too.
+
+        The history of alarms: kind "alarm", by the time of the Tick that decided; with `priorities`, of these alone.
+        """
         rows = self._db.execute(
             "SELECT e.t_ns, coalesce(bedsides.bed, ''), kind, uuid, first, body FROM events e"
             " JOIN boots ON boots.id = e.boot LEFT JOIN bedsides ON bedsides.id = e.bed"
             " LEFT JOIN segments ON segments.id = e.segment WHERE boots.boot = ? AND e.t_ns >= ? AND e.t_ns < ?"
             " AND coalesce(bedsides.bed = ?, 1) AND (? IS NULL OR kind IN (SELECT value FROM json_each(?)))"
-            " ORDER BY e.t_ns, e.id",
-            (boot, t0_ns, t1_ns, bed, *(2 * (_names(kinds),))),
+            " AND (? IS NULL OR body ->> '$.priority' IN (SELECT value FROM json_each(?)))"
+            " ORDER BY e.t_ns DESC, e.id DESC LIMIT ?",
+            (boot, t0_ns, t1_ns, bed, *(2 * (_names(kinds),)), *(2 * (_names(priorities),)), newest),
         )
-        return [
+        events = [
             StoredEvent(t, b, kind, uuid, first, json.loads(body)) for t, b, kind, uuid, first, body in rows
         ]
+        return events[::-1]
+
+    def alarm_states(self) -> dict[str, AlarmsKept]:
+        """How the alarms of every bed stood when it was last kept; the boot is in the state."""
+        rows = self._db.execute(
+            "SELECT bedsides.bed, t_ns, limits, state FROM alarm_states a JOIN bedsides ON bedsides.id = a.bed"
+        )
+        return {
+            bed: AlarmsKept(t_ns, json.loads(limits), json.loads(state)) for bed, t_ns, limits, state in rows
+        }
 
     def beats(
         self, boot: str, t0_ns: Nanos, t1_ns: Nanos, *, bed: str | None = None, stream: str | None = None

@@ -10,11 +10,12 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from daemon.model.alarms import Change
 from daemon.model.findings import Beat, Conclusions, Event, Evidence, Metric, Quality, Rhythm
 from daemon.model.signals import (
     Command,
@@ -30,62 +31,12 @@ from daemon.model.signals import (
 )
 from daemon.store import codec
 from daemon.store.cutting import Chunk, chunk_length
+from daemon.store.entries import AlarmsKept, ClockOffset, Ended, Entry, Opened, Stopped
 from daemon.store.envelope import Envelope, row_span
 from daemon.store.places import PLACES, place_of, stored_until
 
 RECEIVED = {GapCause.DISK}
 """Causes of gaps whose samples had come."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockOffset:
-    """UTC = t_ns + utc_offset_ns, known since `t_ns`; `is_set` False while the box's clock cannot be believed."""
-
-    t_ns: Nanos
-    utc_offset_ns: int
-    is_set: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A segment has begun: findings may refer to it before its first chunk is whole."""
-
-    segment: Segment
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A segment has ended: its device connected anew."""
-
-    segment: Segment
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The daemon stops cleanly: every open segment and session ends."""
-
-    t_ns: Nanos
-
-
-Entry = (
-    Chunk
-    | Gap
-    | Opened
-    | Ended
-    | Stopped
-    | ClockOffset
-    | LeadState
-    | Reading
-    | DeviceSeen
-    | Fact
-    | Command
-    | Beat
-    | Metric
-    | Quality
-    | Rhythm
-    | Event
-    | Conclusions
-)
 
 
 class Rows:
@@ -128,6 +79,10 @@ class Rows:
                 self._event(bed, entry.t_ns, "event", _body(entry, "t_ns", "due_ns"))
             case Conclusions():
                 self._event(bed, entry.t_ns, "conclusions", _body(entry, "t_ns", "due_ns"))
+            case Change():
+                self._alarm(bed, entry)
+            case AlarmsKept():
+                self._alarms_kept(bed, entry)
             case Fact():
                 self._event(entry.bed, entry.t_ns, "fact", _body(entry, "t_ns", "bed"))
             case Command():
@@ -267,6 +222,21 @@ class Rows:
             (self._boot, number.t_ns, series, number.value, why, quality, *source),
         )
 
+    def _alarm(self, bed: str, change: Change) -> None:
+        """The log of alarms: at the time of the Tick that decided, with what it was decided from and the limits in force."""
+        place = None
+        if change.evidence:
+            first = change.evidence[0]
+            place = (self._segment_of(first), first.first)
+        body = _body(change) | {"values": dict(change.values), "limits": dict(change.limits)}
+        self._event(bed, change.due_ns, "alarm", body, place or (None, None))
+
+    def _alarms_kept(self, bed: str, kept: AlarmsKept) -> None:
+        self._insert(
+            "INSERT OR REPLACE INTO alarm_states VALUES (?, ?, ?, ?, ?)",
+            (self._bed(bed), self._boot, kept.t_ns, _json(kept.limits), _json(kept.state)),
+        )
+
     def _device_seen(self, seen: DeviceSeen) -> None:
         if seen.device:
             self._device(seen.device)
@@ -383,7 +353,9 @@ class Rows:
         return row
 
 
-def _body(entry: Quality | Rhythm | Event | Conclusions | Fact | Command | DeviceSeen, *without: str) -> dict[str, object]:
+def _body(
+    entry: Quality | Rhythm | Event | Conclusions | Change | Fact | Command | DeviceSeen, *without: str
+) -> dict[str, object]:
     """The fields of an entry, but for those that are columns."""
     return {key: value for key, value in asdict(entry).items() if key not in without}
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from daemon.model.signals import Gap, GapCause
 from daemon.store.backlog import Batch
 from daemon.store.cutting import Chunk
+from daemon.store.entries import Entry, Opened
 from daemon.store.recovery import is_damage
-from daemon.store.rows import Entry, Opened, Rows
+from daemon.store.rows import Rows
 
 log = logging.getLogger(__name__)
 

@@ -21,14 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from daemon.model.alarms import Change
 from daemon.model.findings import Finding
 from daemon.model.signals import Command, Fact, FactState, Item, Nanos
 from daemon.store import recovery, schema
 from daemon.store.backlog import Batch
 from daemon.store.connection import Connection, Threaded, open_writing
 from daemon.store.cutting import Chunk
+from daemon.store.entries import AlarmsKept, ClockOffset, Entry, Opened
 from daemon.store.intake import Intake
-from daemon.store.rows import ClockOffset, Entry, Opened, Rows
+from daemon.store.rows import Rows
 from daemon.store.transaction import is_entrys_fault, write_batch, write_singly
 
 T = TypeVar("T")
@@ -137,9 +139,15 @@ class Writer:
         await self._close()
         self._unlock()
 
-    def offer(self, bed: str, item: Item, findings: Sequence[Finding] = ()) -> int:
-        """Take an item of a bed and what analysis said of it; the number of this offer (see `Saved`)."""
-        return self._intake.offer(bed, item, findings)
+    def offer(
+        self, bed: str, item: Item, findings: Sequence[Finding] = (), changes: Sequence[Change] = ()
+    ) -> int:
+        """Take an item of a bed, what analysis said of it and what alarms changed; the number of this offer (see `Saved`)."""
+        return self._intake.offer(bed, item, findings, changes)
+
+    def keep(self, bed: str, kept: AlarmsKept) -> None:
+        """Take how a bed's alarms stand, in place of what was kept before."""
+        self._intake.keep(bed, kept)
 
     def clock_offset(self, utc_offset_ns: int, *, is_set: bool) -> None:
         """The box's clock was set or has stepped: UTC = t_ns + utc_offset_ns explains this whole boot from now on."""

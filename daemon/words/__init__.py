@@ -11,7 +11,9 @@ from types import MappingProxyType
 
 from daemon.words import en, en_alarms, en_ecg
 
-_TABLES: dict[str, Mapping[str, str]] = {"en": MappingProxyType({**en.WORDS, **en_ecg.WORDS, **en_alarms.WORDS})}
+_TABLES: dict[str, Mapping[str, str]] = {
+    "en": MappingProxyType({**en.WORDS, **en_ecg.WORDS, **en_alarms.WORDS})
+}
 LANGUAGES = tuple(_TABLES)
 
 

@@ -3,8 +3,6 @@
 States in capitals are the fixed words of IEC 60601-1-8: AUDIO PAUSED, ALARM PAUSED, ALARM OFF, ACKNOWLEDGED.
 """
 
-# ruff: noqa: RUF001 - typographic signs are what people read
-
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
@@ -17,6 +15,7 @@ WORDS: dict[str, str] = {
     "key.sound_on": "Screen sound: on",
     "key.sound_off": "Screen sound: off",
     # The alarm line.
+    "alarms.line": "Alarm line",
     "alarms.none": "No alarms",
     "alarms.unknown": "Alarms not known",
     "alarms.stale": "ALARMS NOT UPDATING",
@@ -28,6 +27,7 @@ WORDS: dict[str, str] = {
     "alarms.since": "for {time}",
     "alarms.acknowledged": "ACKNOWLEDGED",
     "alarms.not_updating": "NOT UPDATING",
+    "alarms.unknown_short": "-?-",
     "alarms.over": "OVER",
     "alarms.audio_paused": "AUDIO PAUSED",
     "alarms.alarm_paused": "ALARM PAUSED",
@@ -56,7 +56,7 @@ WORDS: dict[str, str] = {
     "limits.default_all": "All to default",
     "limits.differs": "default {value}",
     "limits.in_force": "judged by {value}",
-    "limits.range": "{low} to {high} {unit}, step {step}",
+    "limits.range": "{low} to {high}{unit}, step {step}",
     "limits.less": "Less: {name}",
     "limits.more": "More: {name}",
     "limits.on": "On",

@@ -149,3 +149,23 @@ async def test_the_check_finds_what_is_wrong(page: Page, site: str, shown) -> No
         assert not any(rule in finding for finding in await page.evaluate(FINDINGS))
         await page.evaluate(damage)
         assert any(rule in finding for finding in await page.evaluate(FINDINGS))
+
+
+@pytest.mark.parametrize("size", ["tablet", "phone"])
+async def test_alarms_and_their_sheets_can_be_read_hit_and_heard(attended, ward, size: str) -> None:
+    options = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    ward.rate = 132.0
+    for source in ("power", "clock", "sound"):
+        ward.fact(source)
+    ward.run(20)
+    ward.rhythm("VFL")
+    async with attended(**(options if size == "phone" else {})) as page:
+        await expect(page.locator("#alarms .alarm").first).to_have_attribute("data-priority", "high")
+        assert await page.evaluate(FINDINGS) == []
+        await page.keyboard.press("F2")
+        await page.keyboard.press("F1")
+        await expect(page.locator("#audio-pause")).to_have_attribute("aria-pressed", "true")
+        for sheet in ("alarms", "limits"):
+            await page.click(f".keys [aria-controls=sheet-{sheet}]")
+            await expect(page.locator(f"#sheet-{sheet} ol li").first).to_be_visible()
+            assert await page.evaluate(FINDINGS) == []

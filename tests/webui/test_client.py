@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from daemon.control.client import ControlClient, NotAnswering, Said, Silence, WaveFrame
-from daemon.control.messages import Act, State, decode_waves
+from daemon.control.messages import Act, State
+from daemon.control.waves import decode_waves
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

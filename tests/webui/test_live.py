@@ -10,7 +10,8 @@ import aiohttp
 import psutil
 import pytest
 
-from daemon.control.messages import EventsSeen, MeasuredSeen, decode_waves
+from daemon.control.messages import EventsSeen, MeasuredSeen
+from daemon.control.waves import decode_waves
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,7 +12,7 @@ from daemon import words
 from daemon.model.findings import Grade, Trouble, Why
 from daemon.model.signals import LinkState
 from daemon.units import OBSERVABLES
-from daemon.words import en, en_ecg
+from daemon.words import en, en_alarms, en_ecg
 from webui.pages import numbers
 
 ROOT = Path(webui.__file__).parent
@@ -37,6 +37,9 @@ BUILT = (
     "point.",
     "ecg.",
     "tile.",
+    "alarms.priority.",
+    "limit.",
+    "sound.",
 )
 
 
@@ -108,7 +111,9 @@ def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> Non
 
 
 def test_no_sentence_is_written_twice() -> None:
-    assert set(en.WORDS) & set(en_ecg.WORDS) == set()
+    tables = (en.WORDS, en_alarms.WORDS, en_ecg.WORDS)
+
+    assert sum(len(table) for table in tables) == len(words.table())
 
 
 def test_every_help_line_belongs_to_a_sentence() -> None:

@@ -212,6 +212,7 @@ SCRIPTS = {
         lambda bed: electrode(bed, True), lambda bed: electrode(bed, False), instance="V4"
     ),
     "analysis_stopped": fact("analysis"),
+    "alarms_failed": fact("alarms"),
     "devices_stopped": fact("acquisition_failed"),
     "no_heart_rate": absent(Why.LEARNING),
     "no_data_device": link_lost("oxygen", "OXY-1"),

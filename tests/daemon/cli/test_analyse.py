@@ -10,7 +10,7 @@ import edfio
 import numpy as np
 import pytest
 
-from daemon.cli import main
+from daemon.cli import analyse, main
 from daemon.words import say
 from firmware_bridge.simulators.patient import Patient
 
@@ -137,3 +137,83 @@ def test_ten_seconds_of_twelve_leads_end_with_measurements_and_unconfirmed_concl
     sinus = next(one for one in last["statements"] if one["statement"] == "sinus_rhythm")
     assert sinus["text"] == say("statement.sinus_rhythm") != "statement.sinus_rhythm"
     assert {"name", "lead", "value", "unit", "relation", "limit"} == set(sinus["criteria"][0])
+
+
+def stopping(path, sinus_s=20, still_s=15):
+    """An EDF file of one lead: a heart of the simulator that stops, and beats again."""
+    heart = Patient(250.0, seed=3)
+    parts = []
+    for rhythm, seconds in (("sinus", sinus_s), ("asystole", still_s), ("sinus", sinus_s)):
+        heart.rhythm = rhythm
+        parts.append(heart.next(seconds * 250).T[1])
+    edfio.Edf(
+        [
+            edfio.EdfSignal(
+                np.concatenate(parts), 250, label="ECG II", physical_dimension="mV", physical_range=(-5, 5)
+            )
+        ]
+    ).write(path)
+    return path
+
+
+def test_an_alarm_is_said_when_it_begins_and_when_its_condition_is_gone(tmp_path, capsys):
+    lines = lines_of(capsys, stopping(tmp_path / "stops.edf"))
+    alarms = [line for line in lines if line["type"] == "alarm"]
+    on, off = [line for line in alarms if line["alarm"] in {"ASYSTOLE", "FLAT ECG"}]
+    said = [line["reported_at"] for line in lines]
+
+    assert said == sorted(said)
+    assert (on["state"], off["state"], on["priority"]) == ("on", "off", "high")
+    assert 18 <= on["t"] <= 22
+    assert 20 < on["reported_at"] <= on["t"] + 10
+    assert 35 <= off["reported_at"] <= 45
+    assert {"alarm", "priority", "state", "value", "limit", "t", "reported_at"} <= set(on)
+
+
+def test_alarms_do_not_depend_on_how_the_recording_is_cut(tmp_path, capsys, monkeypatch):
+    path = stopping(tmp_path / "stops.edf")
+    whole = lines_of(capsys, path)
+    monkeypatch.setattr(analyse, "SECONDS_A_BLOCK", 0.7)
+    cut = lines_of(capsys, path)
+    assert [x for x in whole if x["type"] == "alarm"] == [x for x in cut if x["type"] == "alarm"]
+
+
+def test_limits_of_a_file_and_of_the_challenge(edf, tmp_path, capsys):
+    limits = tmp_path / "limits.json"
+    limits.write_text('{"hr_high": {"above": 70, "delay_s": 0}}')
+    plain, strict, challenge = (
+        [x for x in lines_of(capsys, edf, *options) if x["type"] == "alarm"]
+        for options in ((), ("--limits", limits), ("--limits", "challenge"))
+    )
+    assert plain == challenge == []
+    [alarm] = strict
+    assert (alarm["alarm"], alarm["state"], alarm["limit"], alarm["priority"]) == (
+        "HR HIGH",
+        "on",
+        70.0,
+        "medium",
+    )
+    assert alarm["value"] == pytest.approx(75, abs=2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "[1]",
+        "{",
+        '{"hr_high": 5}',
+        '{"hr_high": {"above": 5}}',
+        '{"hr_high": {"above": "x"}}',
+        '{"no_such": {"above": 5}}',
+        '{"asystole": {"on": false}}',
+    ],
+)
+def test_limits_that_cannot_be_are_one_line_and_exit_2(edf, tmp_path, capsys, content):
+    limits = tmp_path / "limits.json"
+    if content is not None:
+        limits.write_text(content)
+    assert main(["analyse", str(edf), "--limits", str(limits)]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "limits.json" in said.err

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.control.messages import NO_SIGNAL, decode_waves, encode_waves
+from daemon.control.waves import NO_SIGNAL, decode_waves, encode_waves
 from daemon.model.findings import DisplayBlock
 from daemon.model.signals import Segment, Stream
 

@@ -10,11 +10,14 @@ from contextlib import asynccontextmanager
 import aiohttp
 import numpy as np
 
+from daemon.control import server
 from daemon.control.live import WAVES_KEPT, LiveHub
-from daemon.control.messages import Act, DisplayState, decode_waves
+from daemon.control.messages import Act, DisplayState
 from daemon.control.server import Server
+from daemon.control.waves import decode_waves
 from daemon.model.findings import DisplayBlock, Metric
 from daemon.model.signals import Command, Fact, FactState, Segment, Stream, Tick
+from daemon.words import say
 
 SEGMENT = Segment("s", "1", Stream("D", "ecg", 500.0, ()), "b", 1, 0)
 DISPLAY = DisplayState(mode="monitor", mains_hz=50, cleaning=False)
@@ -135,3 +138,33 @@ async def test_act_is_carried_out_once_and_bad_ones_are_refused(tmp_path):
 
     assert len(done) == 1
     assert live.display("1") == DisplayState(mode="st", mains_hz=60, cleaning=False)
+
+
+async def test_an_act_on_alarms_is_answered_when_it_is_decided_and_acts_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "DECIDED_WITHIN_S", 0.2)
+    asked = []
+
+    def act(given: Act):
+        asked.append((given, asyncio.get_running_loop().create_future()))
+        return asked[-1][1]
+
+    async with serving(tmp_path, hub(), act) as (session, _):
+
+        async def post(number, verb="acknowledge"):
+            body = {"id": f"act-{number:08}", "bed": "1", "verb": verb}
+            async with session.post("http://box/command", json=body) as answer:
+                return await answer.json()
+
+        async def decide(number, reason):
+            while len(asked) < number:
+                await asyncio.sleep(0.001)
+            asked[number - 1][1].set_result(reason)
+
+        done, again, _ = await asyncio.gather(post(1), post(1), decide(1, ""))
+        refused, _ = await asyncio.gather(post(2, "limits"), decide(2, "Choose 16 to 120 bpm."))
+        never = await post(3)
+
+    assert done == again == {"id": "act-00000001", "acted": True, "error": ""}
+    assert (refused["acted"], refused["error"]) == (False, "Choose 16 to 120 bpm.")
+    assert (never["acted"], never["error"]) == (False, say("alarm.refused.no_answer"))
+    assert len(asked) == 3

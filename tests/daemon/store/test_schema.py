@@ -54,10 +54,11 @@ while died:
         if _ == 0:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            assert ("later" in tables) == (version == 2), (number, version, tables)
+            assert ("later" in tables) == (version == schema.LATEST), (number, version, tables)
             assert ("segments" in tables) == (version >= 1), (number, version, tables)
+            assert ("alarm_states" in tables) == (version >= 2), (number, version, tables)
         schema.apply(db)
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.LATEST,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         db.execute("SELECT ward FROM bedsides").fetchall()
         words = db.execute("SELECT word FROM later").fetchall()
@@ -68,15 +69,19 @@ print(number)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", ["nothing", "step 1"])
-def test_a_migration_that_dies_at_any_statement_is_done_by_the_next_start(tmp_path: Path, start):
+@pytest.mark.parametrize("start", ["nothing", "step 1", "the latest step"])
+def test_a_migration_that_dies_at_any_statement_is_done_by_the_next_start(tmp_path: Path, start, monkeypatch):
     """The process ends at its first, second ... statement, until it is through; then it is opened twice."""
-    old, step, folder = tmp_path / "old.db", tmp_path / "0002.sql", tmp_path / "cut"
+    old, step, folder = tmp_path / "old.db", tmp_path / "9999.sql", tmp_path / "cut"
     folder.mkdir()
     step.write_text(SECOND_STEP)
-    if start == "step 1":
+    if start != "nothing":
         db = open_writing(old)
-        schema.apply(db)
+        with monkeypatch.context() as patched:
+            if start == "step 1":
+                patched.setattr(schema, "STEPS", schema.STEPS[:1])
+                patched.setattr(schema, "LATEST", 1)
+            schema.apply(db)
         db.execute("INSERT INTO bedsides (bed) VALUES ('7')")
         db.close()
     done = subprocess.run(
@@ -88,15 +93,15 @@ def test_a_migration_that_dies_at_any_statement_is_done_by_the_next_start(tmp_pa
 
 
 def test_a_step_that_fails_leaves_the_step_before_it(path: Path, tmp_path: Path, monkeypatch):
-    wrong = tmp_path / "0002.sql"
+    wrong = tmp_path / "9999.sql"
     wrong.write_text(SECOND_STEP + "SELECT no_such_column FROM later;")
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, wrong))
-    monkeypatch.setattr(schema, "LATEST", 2)
+    monkeypatch.setattr(schema, "LATEST", LATEST + 1)
     db = open_writing(path)
     with pytest.raises(sqlite3.OperationalError, match="no_such_column"):
         schema.apply(db)
     assert not db.in_transaction
-    assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    assert db.execute("PRAGMA user_version").fetchone() == (LATEST,)
     assert db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'later'").fetchone() == (0,)
     db.close()
 

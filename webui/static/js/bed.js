@@ -1,5 +1,6 @@
 // The live page of one bed: puts the parts together.
 
+import { Alarms } from "./alarms.js";
 import { BoxChoices, connectSettings, connectSheets } from "./controls.js";
 import { Devices } from "./devices.js";
 import { Ecg } from "./ecg.js";
@@ -27,6 +28,7 @@ class BedView {
     this.traces = new Traces();
     this.playout = new PlayoutClock();
     this.ecg = new Ecg();
+    this.alarming = new Alarms();
     this.line = new MessageLine(byId("line"), byId("spoken"));
     this.devices = new Devices(byId("device-chips"), byId("sheet-devices"));
     this.choices = new BoxChoices(byId("box-choices"), byId("box-note"), facts.bed);
@@ -58,6 +60,8 @@ class BedView {
   state(state, now) {
     const bed = state.beds.find(({ bed: key }) => key === facts.bed);
     if (!bed) return;
+    if (this.boot !== undefined && this.boot !== state.boot) this.alarming.restarted();
+    this.boot = state.boot;
     this.bed = bed;
     this.choices.show(bed.display, now);
     const leads = bed.waves?.leads ?? [];
@@ -81,6 +85,10 @@ class BedView {
     if (message.bed === facts.bed) this.ecg.happened = message.events;
   }
 
+  alarms(message) {
+    if (message.bed === facts.bed) this.alarming.take(message);
+  }
+
   waves(buffer, now) {
     const frame = readWaves(buffer);
     if (!frame || frame.bed !== this.bed?.index || frame.scale.length !== this.stage.leads.length) return;
@@ -93,6 +101,7 @@ class BedView {
   }
 
   frame(now) {
+    this.alarming.frame(now);
     const step = this.playout.advance(now);
     if (step === null) {
       this.stage.idle();
@@ -109,6 +118,7 @@ class BedView {
     const bed = this.bed;
     const stalled = link !== "live" || this.playout.end === null || this.playout.isStalled(now);
     this.ecg.show(bed, page.box, now, { link, stalled });
+    this.alarming.refresh(now, link, page.box);
     if (now - this.secondAt >= 1000) {
       this.secondAt = now;
       this.stage.second();
@@ -124,6 +134,10 @@ class BedView {
 
   last() {
     return `${this.traces.connection ?? ""}:${this.traces.high}`;
+  }
+
+  sound() {
+    return this.alarming.sound.state;
   }
 
   // Beats are marked over the lead they were counted in, where it is shown.

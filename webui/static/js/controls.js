@@ -1,10 +1,9 @@
 // Keys, sheets and choices. A choice of the screen acts at once; a choice of the box shows what the box has, and what
 // was asked only as asked until the box confirms it.
 
+import { GIVE_UP_MS, LATE_MS, newId, send } from "./acts.js";
 import { say } from "./words.js";
 
-const LATE_MS = 1000;
-const GIVE_UP_MS = 4000;
 const SHOWN_MS = 8000;
 
 // Opens and closes the sheets that keys point to (aria-controls); one at a time. Esc closes, and the focus goes back to the
@@ -84,7 +83,7 @@ export class BoxChoices {
   }
 
   async #ask(name, value) {
-    const id = crypto.getRandomValues(new Uint32Array(3)).join("-");
+    const id = newId();
     this.asked = { name, value, at: performance.now(), id };
     this.problem = null;
     this.refresh(performance.now());
@@ -96,22 +95,5 @@ export class BoxChoices {
   #fail(reason, now) {
     this.asked = null;
     this.problem = { text: say("act.failed", { reason }), at: now };
-  }
-}
-
-// Hands an act to the box; null when it was done, else the reason in words.
-async function send(act) {
-  try {
-    const response = await fetch("/api/command", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(act),
-      signal: AbortSignal.timeout(GIVE_UP_MS),
-    });
-    const answer = await response.json();
-    if (response.ok && answer.acted) return null;
-    return response.status === 503 ? say("act.unreachable") : answer.error;
-  } catch {
-    return say("act.unreachable");
   }
 }
