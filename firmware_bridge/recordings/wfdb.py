@@ -140,7 +140,7 @@ def _reader(
         return np.stack([row(k, held, last - first)[skip : skip + stop - start] for k in kept])
 
     def row(k: int, held: dict[str, Counts], n: int) -> Counts:
-        """n frames of a signal. A skewed one lies so many frames later in its file; what would lie beyond the end was never taken."""
+        """N frames of a signal. A skewed one lies so many frames later in its file; what would lie beyond the end was never taken."""
         signal = header.signals[k]
         mine = files[signal.file]
         before = sum(one.per_frame for one in mine[: mine.index(signal)])
