@@ -41,7 +41,7 @@ def analyse(job: Job) -> float:
     lead = None if job.lead == ALL else job.lead
     begun = time.process_time()
     with job.to.open("w") as out, contextlib.redirect_stdout(_Scored(out)):  # type: ignore[type-var]
-        code = command.run(argparse.Namespace(record=str(job.record), lead=lead))
+        code = command.run(argparse.Namespace(record=str(job.record), lead=lead, limits=None))
     assert code == 0, job
     return time.process_time() - begun
 
