@@ -27,7 +27,7 @@ def said(recordings, tmp_path_factory):
 
 
 @pytest.mark.recordings
-@pytest.mark.timeout(1500)  # the first case analyses 50 hours of ECG for all
+@pytest.mark.timeout(3600)  # the first case analyses 50 hours of ECG for all
 @pytest.mark.parametrize("case", figures.CASES)
 def test_no_figure_falls(recordings, said, case):
     now = figures.of(case, recordings, said)
