@@ -66,13 +66,16 @@ By time. "Delay": from the onset of an episode to the moment it is said, median.
 
 def page(ours: dict[str, figures.Figures], peers: dict, intervals: str, speed: str) -> str:
     day = datetime.now(UTC).date().isoformat()
-    parts = [HEAD.format(day=day, peers_day=peers["day"], versions=peers["versions"]), BEATS]
+    parts = [
+        HEAD.format(day=day, peers_day=peers.get("day", "an earlier day"), versions=peers["versions"]),
+        BEATS,
+    ]
     for case in figures.BEATS:
         f = ours[case]
         mark = f"{f['timing_mean_ms']:+.1f} ± {f['timing_sd_ms']:.1f}"
         parts.append(_beats(case, "**vitald**", f, mark))
         for p in peers["beats"].get(case, []):
-            parts.append(_beats(case, p["program"], p, p["mark_ms"]))
+            parts.append(_beats(case, p["program"], p, p.get("mark_ms", "")))
     parts.append(SAID.format(within=max(ours[case]["said_within_s"] for case in figures.BEATS)))
     for case in ("mitdb, first lead", "mitdb, all leads"):
         values = (f"{ours[case][key]:.1f}" for key in ("v_se", "v_ppv", "s_se", "s_ppv"))
@@ -82,7 +85,7 @@ def page(ours: dict[str, figures.Figures], peers: dict, intervals: str, speed: s
     for case in figures.WAVES:
         marks = {m: {k: ours[case].get(f"{m} {k}") for k in ("se", "ppv", "bias_ms", "sd_ms")} for m in MARKS}
         parts.append(_waves(case.removeprefix("ludb, "), "**vitald**", marks))
-    for p in peers["waves"]:
+    for p in peers.get("waves", []):
         parts.append(_waves("lead II alone", p["program"], p["marks"]))
     parts.append(RHYTHM)
     for case in figures.RHYTHMS:
@@ -93,8 +96,10 @@ def page(ours: dict[str, figures.Figures], peers: dict, intervals: str, speed: s
 
 
 def _beats(case: str, program: str, f: dict, mark: str) -> str:
+    """A line of the table; what another's measurement did not keep stays empty."""
     shares = " | ".join(f"{f[key]:.3f}" for key in ("se", "ppv", "f1"))
-    return f"| {case} | {program} | {shares} | {f['missed']} | {f['extra']} | {f['worst_record_f1']:.2f} | {mark} |\n"
+    worst = f"{f['worst_record_f1']:.2f}" if "worst_record_f1" in f else ""
+    return f"| {case} | {program} | {shares} | {f.get('missed', '')} | {f.get('extra', '')} | {worst} | {mark} |\n"
 
 
 def _waves(leads: str, program: str, marks: dict[str, dict[str, float | None]]) -> str:
