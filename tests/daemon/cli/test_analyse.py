@@ -56,6 +56,7 @@ def test_a_lead_is_chosen_by_name_or_place(edf, capsys):
     assert lines_of(capsys, edf, "--lead", "II") == lines_of(capsys, edf, "--lead", "1")
 
 
+@pytest.mark.timeout(400)  # half an hour of ECG, analysed whole
 @pytest.mark.recordings
 def test_a_wfdb_record_is_read_and_mlii_answers_to_ii(recordings, capsys):
     record = recordings / "mitdb" / "100"
