@@ -128,10 +128,12 @@ def runs(p: Floats, first: int, stop: int, closed_s: float, least_s: float) -> l
 
 
 def crossing(p: Floats, at: int) -> float | None:
-    """Where p crosses one half between samples at - 1 and at; None beyond the array."""
+    """Where p crosses one half between samples at - 1 and at; None where it does not, or beyond the array."""
     if not 0 < at < len(p):
         return None
     before, after = float(p[at - 1]), float(p[at])
+    if (before > 0.5) == (after > 0.5):  # a bound of the search cut the run, and its end is not known
+        return None
     return at - 1 + (0.5 - before) / (after - before)
 
 
@@ -174,7 +176,7 @@ def heaviest(found: list[Run]) -> Run | None:
 
 
 def _ends(p: Floats, run: Run | None) -> tuple[float, float] | None:
-    """Begin and end of a run; None when it is cut off by an end of the array."""
+    """Begin and end of a run; None when it is cut off by a bound of the search or an end of the array."""
     if run is None:
         return None
     on, off = crossing(p, run.first), crossing(p, run.stop)

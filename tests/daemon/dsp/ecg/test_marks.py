@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.dsp.ecg.marks import (
     FIDUCIALS,
@@ -245,3 +247,18 @@ def test_taking_p_away_leaves_the_rest():
 
     assert [getattr(bare, k) for k in FIDUCIALS] == [None, None, None, 10.0, 30.0, 40.0, 50.0, 60.0]
     assert (bare.p_state, bare.p_taken_over) == (PState.ABSENT, False)
+
+
+@given(
+    st.lists(st.floats(0, 1, width=32), min_size=2, max_size=60),
+    st.integers(0, 60),
+)
+def test_a_crossing_lies_between_its_two_samples_or_there_is_none(values, at):
+    """A run that a bound of the search cuts stays above one half: carried on as a line it would cross anywhere."""
+    p = np.array(values)
+    found = crossing(p, at)
+
+    if found is None:
+        assert not 0 < at < len(p) or (p[at - 1] > 0.5) == (p[at] > 0.5)
+    else:
+        assert at - 1 <= found <= at
