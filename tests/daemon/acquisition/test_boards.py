@@ -43,7 +43,9 @@ async def test_a_board_streams_at_its_rate(kind, wanted_kind, outlet, wanted, wa
     outlet(kind)
     device = wanted("ttyECG*", kind=wanted_kind, ask=True)
     async with watch({"1": [device]}, boards=BOARDS) as w:
-        await w.until(lambda: w.blocks() and w.blocks()[-1].first > BOARDS[kind].FACTS.streams[0].rate_hz, 20)
+        await w.until(
+            lambda: w.blocks() and w.blocks()[-1].first > 3 * BOARDS[kind].FACTS.streams[0].rate_hz, 30
+        )
     first, last = w.blocks()[1], w.blocks()[-1]
 
     assert w.seen().kind == kind

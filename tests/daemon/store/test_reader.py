@@ -270,6 +270,7 @@ async def test_a_span_costs_what_it_returns_and_not_what_is_stored(running, path
             if number == 10:
                 await saved.up_to(seq)
                 costs.append(cost(8 * 10**9))
+        await saved.up_to(seq)
     costs += [cost(8 * 10**9), cost(400 * 10**9), cost(780 * 10**9)]
     assert max(costs) < 1.5 * costs[0]
 
