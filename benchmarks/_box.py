@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,8 @@ run = "{folder}/run"
 demo = true
 [web]
 port = 0
+[sound]
+{sound}
 [beds.1]
 name = "Bed 1"
 [[beds.1.devices]]
@@ -34,24 +37,36 @@ class Box:
     """`with Box(folder) as box:` starts simulators, daemon and pages; whatever is still running at the end is stopped.
 
     `source` is a recording's path, or "patient" for a simulated one; `kind` the simulated board, also in the configuration
-    unless `configured` says otherwise ("auto").
+    unless `configured` says otherwise ("auto"). `sound`: the name of an ALSA device and the environment in which it is found;
+    without it the box has no sound process and misses none.
     """
 
     def __init__(
-        self, folder: Path, *, kind: str = "dm_ecg", source: str = "patient", configured: str = ""
+        self,
+        folder: Path,
+        *,
+        kind: str = "dm_ecg",
+        source: str = "patient",
+        configured: str = "",
+        sound: tuple[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.folder = folder
         self.kind = kind
         self.source = source
         self.url = ""
         self.config = folder / "vitald.toml"
-        self.config.write_text(_CONFIG.format(folder=folder, kind=configured or kind), encoding="utf-8")
+        self.sound = sound
+        heard = "enabled = false" if sound is None else f'device = "{sound[0]}"\nvolume = 100'
+        text = _CONFIG.format(folder=folder, kind=configured or kind, sound=heard)
+        self.config.write_text(text, encoding="utf-8")
         self.processes: dict[str, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Self:
         self.start_simulators()
         self.start_daemon()
         self.start_web()
+        if self.sound is not None:
+            self._start("sound", "sound", "--config", str(self.config), environment=self.sound[1])
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -108,14 +123,14 @@ class Box:
         """What a process has logged so far."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
-    def _start(self, name: str, *arguments: str) -> None:
+    def _start(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "daemon.cli", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
 
     def _line(self, name: str) -> str:

@@ -160,6 +160,7 @@ COMMANDS: dict[str, Command] = {
     "electrode": Command("electrode NAME on|off", "RA LA LL RL V1..V6", _electrode),
     "loose": Command("loose rail|noise", "what an electrode that is off does", _loose),
     "noise": Command("noise muscle|mains|wander MV", "disturbance in lead II", _noise),
+    "pops": Command("pops PER_HOUR", "electrodes that are touched", _set("pops_per_hour")),
     "mains": Command("mains 50|60", "mains frequency", _mains),
     "unplug": Command("unplug", "pull the cable", _unplug),
     "plug": Command("plug [NAME]", "plug in, under another name if given", _plug),

@@ -91,6 +91,33 @@ def wander(t_s: Matrix) -> Matrix:
     return np.asarray((0.6 * slow + 0.4 * faster)[:, None] * WANDER_SHARE)
 
 
+class Pops:
+    """Electrodes that are touched or pulled: now and then one of the nine jumps by up to a size and comes back within seconds.
+
+    The skin's potential under a disturbed electrode settles about as a charge does, with a time constant of 0.2 to 1 s.
+    """
+
+    TAU_S = (0.2, 1.0)
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._level = np.zeros(9)
+        self._tau_s = np.full(9, self.TAU_S[1])
+
+    def next(self, n: int, rate_hz: float, per_hour: float, size_mv: float) -> Matrix | None:
+        """The next `n` rows on RA, LA, LL, V1..V6 in mV, or None while there is nothing of it."""
+        if self._rng.random() < per_hour / 3600 * n / rate_hz:
+            electrode = int(self._rng.integers(9))
+            self._level[electrode] += size_mv * self._rng.uniform(-1, 1)
+            self._tau_s[electrode] = self._rng.uniform(*self.TAU_S)
+        if not self._level.any():
+            return None
+        decay = np.exp(-np.arange(1, n + 1)[:, None] / (rate_hz * self._tau_s))
+        rows = self._level * decay
+        self._level = np.where(np.abs(rows[-1]) > 1e-4, rows[-1], 0.0)
+        return np.asarray(rows)
+
+
 class Loose:
     """What an electrode that is off does to its input.
 

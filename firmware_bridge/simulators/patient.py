@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 
 from firmware_bridge.simulators import heart
-from firmware_bridge.simulators.noise import Fibrillation, Loose, Matrix, Muscle, mains, wander
+from firmware_bridge.simulators.noise import Fibrillation, Loose, Matrix, Muscle, Pops, mains, wander
 from firmware_bridge.simulators.rhythm import EC13, WITHOUT_BEATS, Planned, Rhythm, Timing, Wish
 from firmware_bridge.simulators.source import COLUMNS, ELECTRODES, LEADS, Numbers, Rows
 
@@ -58,6 +58,8 @@ class Patient:
     mains_mv = Ranged(0.0, 0.0, 10.0, "mV amplitude in lead II")
     wander_mv = Ranged(0.03, 0.0, 10.0, "mV amplitude in lead II")
     muscle_mv = Ranged(0.004, 0.0, 5.0, "mV RMS in lead II")  # the default: what amplifiers themselves add
+    pops_per_hour = Ranged(0.0, 0.0, 3600.0, "per hour")
+    pop_mv = Ranged(2.0, 0.0, 100.0, "mV at most, on one electrode")
     breaths_per_minute = Ranged(15.0, 0.0, 90.0, "per minute")
     spo2_pct = Ranged(97.0, 50.0, 100.0, "%")
     temperature_c = Ranged(36.6, 20.0, 45.0, "degC")
@@ -72,12 +74,13 @@ class Patient:
         self._rhythm = Rhythm.SINUS
         self._st_lead = "II"
         self._off: frozenset[str] = frozenset()
-        streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
+        streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(6)]
         self._timing = Timing(streams[0])
         self._vf = Fibrillation(streams[1], 5.0, 0.7, (0.22, 0.26, 0.20))
         self._f_waves = Fibrillation(streams[2], 6.5, 0.4, (0.015, 0.025, 0.045))
         self._muscle = Muscle(streams[3])
         self._loose = Loose(streams[4])
+        self._pops = Pops(streams[5])
         self._hop = max(1, round(HOP_S * rate_hz))
         self._made = 0  # rows computed
         self._taken = 0
@@ -201,6 +204,10 @@ class Patient:
             potentials += self.mains_mv * mains(t_s, self.mains_hz)
         if self.wander_mv:
             potentials += self.wander_mv * wander(t_s)
+        if self.pops_per_hour:
+            popped = self._pops.next(n, self.rate_hz, self.pops_per_hour, self.pop_mv)
+            if popped is not None:
+                potentials += popped
         rows = np.empty((n, len(COLUMNS)))
         rows[:, : len(LEADS)] = potentials @ heart.FROM_ELECTRODES.T
         rows[:, len(LEADS)] = self._lungs(n)

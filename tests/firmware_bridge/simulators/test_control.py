@@ -40,6 +40,7 @@ EXAMPLES = {
     "electrode V4 off": lambda o, p: p.electrodes_off == {"V4"},
     "loose noise": lambda o, p: p.loose == "noise",
     "noise muscle 0.1": lambda o, p: p.muscle_mv == 0.1,
+    "pops 30": lambda o, p: p.pops_per_hour == 30,
     "mains 60": lambda o, p: p.mains_hz == 60,
     "unplug": lambda o, p: not o.plugged,
     "plug ttyECG7": lambda o, p: o.path.name == "ttyECG7" and o.path.exists(),

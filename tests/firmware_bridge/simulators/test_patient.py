@@ -305,3 +305,16 @@ def test_numbers_are_those_of_the_beats():
 def test_wrong_settings_are_refused_in_words(change, says):
     with pytest.raises(ValueError, match=says):
         change(Patient(100))
+
+
+def test_a_touched_electrode_jumps_and_settles_and_the_others_stay():
+    quiet, popping = Patient(500, seed=3), Patient(500, seed=3)
+    popping.pops_per_hour, popping.pop_mv = 600.0, 5.0
+    pops = popping.next(120 * 500) - quiet.next(120 * 500)
+
+    of_v = np.abs(pops[:, 2:]).max(axis=1)
+    jumps = np.flatnonzero(np.diff(np.abs(pops).max(axis=1)) > 0.3)
+    assert 5 <= len(jumps) <= 40  # 20 in two minutes, some of them small
+    assert np.abs(pops).max() <= 5.0 * 3
+    assert (of_v < 0.001).any()
+    assert np.median(np.abs(pops)) < 0.01  # most of the time there is nothing
