@@ -13,14 +13,14 @@ from daemon.control.messages import Act, AlarmsSeen, AlarmState, State
 # The first time that an alarm's row stood on the page, after the frame that drew it.
 MARK = """
 window.marks = {};
-new MutationObserver(() => {
+document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
   for (const row of (document.documentElement.dataset.alarms ?? '').split(' ')) {
     if (row && !(row in window.marks)) {
       window.marks[row] = null;
       requestAnimationFrame(() => requestAnimationFrame(() => { window.marks[row] = performance.timeOrigin + performance.now(); }));
     }
   }
-}).observe(document.documentElement, { attributes: true, attributeFilter: ['data-alarms'] });
+}).observe(document.documentElement, { attributes: true, attributeFilter: ['data-alarms'] }));
 """
 
 

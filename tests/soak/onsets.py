@@ -201,6 +201,7 @@ async def _calm(screen: Screen, page: Page) -> bool:
         elif screen.alarms:
             shown = ",".join(alarm.occurrence for alarm in screen.alarms.values())
             await screen.act("acknowledge", occurrences=shown)
+            await screen.act("reset")
         await asyncio.sleep(0.5)
     return False
 
