@@ -1,0 +1,1 @@
+"""Messages of the service "cpap", one file a major version."""

@@ -1,0 +1,1 @@
+"""Messages of the service "ecg", one file a major version."""

@@ -1,0 +1,1 @@
+"""Messages of the service "oximeter", one file a major version."""

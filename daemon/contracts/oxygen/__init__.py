@@ -1,0 +1,1 @@
+"""Messages of the service "oxygen", one file a major version."""

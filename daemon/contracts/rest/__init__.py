@@ -1,0 +1,1 @@
+"""Requests and replies of the REST side, one file a major version."""
