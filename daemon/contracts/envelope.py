@@ -25,7 +25,7 @@ _KEY = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 class Envelope(BaseModel):
     """One message in the canonical form. `body` is the contract's that `schema` names."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, populate_by_name=True)
 
     schema_: str = Field(
         alias="schema",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -105,6 +104,3 @@ Instant = Annotated[
 
 Grade = Annotated[str, Words(("good", "acceptable", "poor", "off"))]
 """Signal quality."""
-
-SERIAL: Final = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+")
-"""What a serial number looks like; the registry decides what it is (`ECG-12345`, `ECG-7711-0045`)."""

@@ -187,9 +187,14 @@ def _others() -> Json:
                 },
             },
         },
-        "job": {"name": "job", "payload": ref("shadow.NextJob")},
+        "job": {
+            "name": "job",
+            "summary": "The box does not take part in jobs yet",
+            "payload": ref("shadow.NextJob"),
+        },
         "jobUpdate": {
             "name": "jobUpdate",
+            "summary": "The box does not take part in jobs yet",
             "payload": {
                 "type": "object",
                 "required": ["status"],

@@ -109,6 +109,8 @@ OPERATIONS = (
               v1.ConfigReport, ours=True),
     Operation("get", "/registry", "readRegistry", "Which backend a serial number belongs to", v1.Registry, ours=True,
               once=False, faults=("401", "503")),
+    Operation("get", "/registry/{serial}", "findDevice", "Which backend one serial number belongs to",
+              v1.RegistryEntry, ours=True, once=False, faults=("401", "404")),
     Operation("put", "/registry/{serial}", "writeRegistry", "Register a device", v1.Done, v1.RegistryEntry,
               ours=True, once=False, faults=("401", "403", "422")),
 )  # fmt: skip
