@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import signal
@@ -193,6 +194,9 @@ class SoundProcess:
                 output.release()
             if self._speaking is not None:
                 self._speaking.close()
+                with contextlib.suppress(OSError):
+                    await self._speaking.wait_closed()
+                await asyncio.sleep(0)  # its `_serve` ends by itself: cancelled, it would be logged as an error
             self._socket.unlink(missing_ok=True)
 
     async def _look(self) -> None:

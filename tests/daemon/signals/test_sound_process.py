@@ -43,6 +43,16 @@ def test_without_a_device_it_runs_on_says_so_and_plays_when_one_comes(tmp_path):
         assert answer["playing"] == "high"
 
 
+def test_sigterm_with_the_daemon_listening_ends_it_without_a_word_of_error(tmp_path):
+    with running(tmp_path) as (process, _):
+        process.say()
+        process.process.terminate()
+        _, said = process.process.communicate(timeout=10)
+    assert process.process.returncode == 0
+    assert b"Traceback" not in said
+    assert b"ERROR" not in said
+
+
 def test_only_one_runs_and_none_where_it_is_switched_off(tmp_path, capsys):
     with running(tmp_path) as (process, _):
         assert main(["sound", "--config", str(process.config)]) == 78
