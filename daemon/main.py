@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import platform
 import signal
 import sqlite3
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon import __version__
@@ -22,10 +24,16 @@ from daemon.alarms.acts import VERBS
 from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.limits import Limits, Settings
 from daemon.bedside import Bedside
-from daemon.config import BadConfig, Bed, Config
+from daemon.config import BadConfig, Bed, Config, Store
+from daemon.control.clouds import CloudRoutes
+from daemon.control.confirmed import ConfirmedRoute
 from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
+from daemon.control.occupant import PatientState
+from daemon.control.screens import Screens
 from daemon.control.server import Server
+from daemon.control.sessions import SessionRoutes
+from daemon.dispatch.messages import Dispatch
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.rhythm.table import load_rhythm_table
 from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
@@ -33,14 +41,21 @@ from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
 from daemon.model.alarms import Change, ChangeKind, Values
 from daemon.model.findings import Finding
-from daemon.model.signals import Command, Fact, Item, Nanos, Tick
+from daemon.model.outgoing import Outgoing
+from daemon.model.signals import Command, Fact, FactState, Item, Nanos, Tick
+from daemon.patients import Patient, Patients
+from daemon.sessions import Sessions
 from daemon.signals.link import Loudspeaker
 from daemon.signals.wanting import Wanting
+from daemon.store.acknowledged import Acknowledged
+from daemon.store.box import BoxFile
 from daemon.store.entries import AlarmsKept
 from daemon.store.handover import Handover
 from daemon.store.reader import History
+from daemon.store.retention import Quota
 from daemon.store.schema import ForeignStore
-from daemon.store.writer import StoreBusy, Writer
+from daemon.store.sessions import SESSION_VERBS
+from daemon.store.writer import STORE_DAMAGED, StoreBusy, Writer
 from daemon.words import say
 
 log = logging.getLogger(__name__)
@@ -117,8 +132,26 @@ class Daemon:
             config.box.database,
             boot=self._boot,
             now=boottime_ns,
-            utc_offset_ns=time.time_ns() - boottime_ns(),
+            utc_offset_ns=utc_offset_ns(),
             on_fact=self._everywhere,
+            on_saved=(acknowledged := Acknowledged()).hear,
+            quota=quota_of(config.store),
+            about={
+                "os": f"{platform.system().lower()} {platform.release()}",
+                "app_version": __version__,
+            },
+        )
+        self._dispatch = Dispatch(lambda t_ns: t_ns + utc_offset_ns(), demo=config.box.demo)
+        self._people = BoxFile(config.box.people, self._box_damaged)
+        self._sessions = Sessions(
+            config.beds,
+            Patients(self._people),
+            History(config.box.database),
+            now=boottime_ns,
+            utc=lambda: (time.time_ns(), True),
+            obey=self._obey,
+            saved=acknowledged.wait,
+            changed=self._occupy,
         )
         self._bedsides = {
             key: Bedside(
@@ -142,7 +175,17 @@ class Daemon:
             Loudspeaker(config.sound_socket, boottime_ns, self._everywhere) if config.sound.enabled else None
         )
         self._acquisition = Acquisition(config.beds, self._boot, now=boottime_ns)
-        self._server = Server(self._hub, self._act)
+        self._screens = Screens(config.beds, speaker=config.sound.enabled)
+        self._server = Server(
+            self._hub,
+            self._act,
+            lambda seen: self._screens.hear(seen, boottime_ns()),
+            [
+                SessionRoutes(self._sessions),
+                CloudRoutes(self._everywhere, boottime_ns),
+                ConfirmedRoute(self._writer.confirmed),
+            ],
+        )
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -152,6 +195,8 @@ class Daemon:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
         await self._writer.start()
+        for bed, occupant in (await self._sessions.restore()).items():
+            self._writer.occupied(bed, occupant)
         await self._restore_alarms()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -173,6 +218,7 @@ class Daemon:
         finally:
             await asyncio.to_thread(self._acquisition.stop)
             await self._writer.stop()
+            await self._people.close()
 
     async def _carry(self) -> None:
         """Items from the acquisition thread through the beds, in slices."""
@@ -192,6 +238,8 @@ class Daemon:
                     bedside.push(item)
                 if isinstance(item, Tick):
                     self._sound(item)
+                    for fact in self._screens.judge(item.t_ns):
+                        self._bedsides[fact.bed].push(fact)
             else:
                 self._bedsides[bed].push(item)
 
@@ -242,7 +290,7 @@ class Daemon:
             bedside.push(fact)
 
     def _store(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]) -> None:
-        self._writer.offer(bed, item, findings, changes)
+        self._writer.offer(bed, item, findings, changes, self._told(bed, item, findings, changes))
         if not isinstance(item, Tick):
             return
         if changes or item.t_ns - self._kept_ns.get(bed, 0) >= KEPT_EVERY_NS:
@@ -250,19 +298,62 @@ class Daemon:
             alarms = self._bedsides[bed].alarms
             self._writer.keep(bed, AlarmsKept(alarms.kept["t_ns"], alarms.own, alarms.kept))
 
+    def _told(
+        self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]
+    ) -> list[Outgoing]:
+        try:
+            return self._dispatch.push(bed, item, findings, changes)
+        except Exception:
+            log.exception("dispatch: no message could be made of %s", type(item).__name__)
+            return []
+
     def _act(self, act: Act) -> asyncio.Future[str] | None:
-        """Hand in an act. One on alarms is decided at the next Tick, and only then is it done or refused."""
+        """Hand in an act of a screen."""
+        if act.verb in SESSION_VERBS:
+            refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            refused.set_result("patients are admitted and discharged at /sessions")
+            return refused
         values = act.values if act.verb == "display" else {"screen": ACTOR, **act.values}
-        command = Command(act.id, boottime_ns(), act.bed, ACTOR, act.verb, tuple(sorted(values.items())))
+        return self._obey(
+            Command(act.id, boottime_ns(), act.bed, ACTOR, act.verb, tuple(sorted(values.items())))
+        )
+
+    def _obey(self, command: Command) -> asyncio.Future[str] | None:
+        """A Command through its bed. One on alarms is decided at the next Tick, and only then is it done or refused."""
         decided: asyncio.Future[str] | None = None
-        if act.verb in VERBS:
-            decided = self._asked[act.id] = asyncio.get_running_loop().create_future()
-            decided.add_done_callback(lambda _: self._asked.pop(act.id))
-        self._bedsides[act.bed].push(command)
+        if command.verb in VERBS:
+            decided = self._asked[command.id] = asyncio.get_running_loop().create_future()
+            decided.add_done_callback(lambda _: self._asked.pop(command.id))
+        self._bedsides[command.bed].push(command)
         return decided
+
+    def _occupy(self, bed: str, patient: Patient | None) -> None:
+        if patient is None:
+            self._hub.occupy(bed, None)
+            return
+        known = {name: getattr(patient, name) for name in ("patient_id", "full_name", "gender")}
+        self._hub.occupy(bed, PatientState(**known, age=patient.age_at(datetime.now(UTC).date())))
+
+    def _box_damaged(self, aside: Path) -> None:
+        now_ns = boottime_ns()
+        self._everywhere(
+            Fact(STORE_DAMAGED, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=str(aside))
+        )
 
     def _listening(self) -> None:
         log.info("listening on %s", self._config.box.socket)
+
+
+def utc_offset_ns() -> Nanos:
+    """UTC of the kernel's clock, less CLOCK_BOOTTIME."""
+    return time.time_ns() - boottime_ns()
+
+
+def quota_of(store: Store) -> Quota:
+    mb = 1_000_000
+    return Quota(
+        store.waveform_mb * mb, store.numbers_mb * mb, store.keep_free_mb * mb, store.ballast_mb * mb
+    )
 
 
 def shown_as(bed: Bed) -> DisplayState:

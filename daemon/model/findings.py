@@ -165,6 +165,17 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
+class RunCounted:
+    """How many beats a ventricular run from `t_ns` on has by now, and how fast they are; said while it grows, to alarms alone."""
+
+    t_ns: Nanos
+    due_ns: Nanos
+    beats: int
+    rate_bpm: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something worth a person's look. `name` is a word key; `numbers` (name, value, unit) are what the rule went by.
 
@@ -235,4 +246,4 @@ class DisplayBlock:
     chain: tuple[str, ...]
 
 
-Finding = Beat | Metric | Quality | Waves | Rhythm | Event | Conclusions | DisplayBlock
+Finding = Beat | Metric | Quality | Waves | Rhythm | RunCounted | Event | Conclusions | DisplayBlock

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from daemon.store.cutting import Chunk
 from daemon.store.entries import Entry
@@ -69,9 +69,12 @@ class Backlog:
         return True
 
     def batch(self, *, with_samples: bool = True) -> Batch:
-        """The oldest entries; they stay until `written`."""
+        """The oldest entries, they stay until `written`. Rows of one offer are never parted: all in one transaction."""
+        rows = tuple(islice(self._rows, BATCH_ROWS))
+        if rows:
+            rows += tuple(takewhile(lambda w: w.seq == rows[-1].seq, islice(self._rows, BATCH_ROWS, None)))
         chunks = BATCH_CHUNKS if with_samples else 0
-        return Batch(tuple(islice(self._rows, BATCH_ROWS)), tuple(islice(self._samples, chunks)))
+        return Batch(rows, tuple(islice(self._samples, chunks)))
 
     def written(self, batch: Batch) -> None:
         """The batch is committed: take it away."""

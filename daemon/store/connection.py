@@ -54,10 +54,10 @@ class Connection(sqlite3.Connection):
         super().commit()
 
 
-def open_writing(path: Path) -> Connection:
+def open_writing(path: Path, kind: schema.Schema | None = None) -> Connection:
     """The one writing connection. A new file, its -wal and -shm can be read by the group and by nobody else.
 
-    Raises `schema.ForeignStore` before anything of a file that is not ours is changed.
+    `kind` of file: vitald.db where it is not said. Raises `schema.ForeignStore` before anything of a file that is not ours is changed.
     """
     # Never open a file that is there: closing it again would drop the locks of a reader in this process.
     with contextlib.suppress(FileExistsError):
@@ -68,7 +68,7 @@ def open_writing(path: Path) -> Connection:
             os.close(made)
     db = sqlite3.connect(path, isolation_level=None, factory=Connection)
     try:
-        schema.recognise(db)
+        (kind or schema.recording()).recognise(db)
         _set(db, WRITING)
     except BaseException:
         db.close()

@@ -8,8 +8,10 @@ from typing import Any
 
 from daemon.model.alarms import Change
 from daemon.model.findings import Beat, Conclusions, Event, Metric, Quality, Rhythm
+from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import Command, DeviceSeen, Fact, Gap, LeadState, Nanos, Reading, Segment
 from daemon.store.cutting import Chunk
+from daemon.store.sessions import Occupant
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,21 @@ class AlarmsKept:
     state: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Who is at a bed at the start, by box.db; later ones come with the commands "admit" and "discharge"."""
+
+    occupant: Occupant
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Every receiver has all messages up to a seq, by lane; of the file with this `identity`."""
+
+    identity: str
+    lanes: Mapping[Lane, int]
+
+
 Entry = (
     Chunk
     | Gap
@@ -71,4 +88,7 @@ Entry = (
     | Conclusions
     | Change
     | AlarmsKept
+    | Outgoing
+    | Occupied
+    | Confirmed
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from daemon.model.alarms import Change, ChangeKind
 from daemon.model.findings import Beat, Conclusions, Event, Finding, Metric, Quality, Rhythm
+from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -55,7 +56,14 @@ class Intake:
         self._last_devices: dict[tuple[str, str], tuple[object, ...]] = {}
         self._last_facts: dict[tuple[str, str], Fact] = {}
 
-    def offer(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change] = ()) -> int:
+    def offer(
+        self,
+        bed: str,
+        item: Item,
+        findings: Sequence[Finding],
+        changes: Sequence[Change] = (),
+        outgoing: Sequence[Outgoing] = (),
+    ) -> int:
         """Never raises: what cannot be taken is a bug, logged, and costs itself only."""
         self._seq += 1
         try:
@@ -63,12 +71,18 @@ class Intake:
                 self.row(bed, change)
                 if change.kind is not ChangeKind.NEAR_MISS:
                     self._urgent()
+            for message in outgoing:
+                if message.lane is Lane.ALARMS:
+                    self.row(bed, message)
             self._item(bed, item)
             for finding in findings:
                 if isinstance(finding, Beat | Quality | Rhythm | Event | Conclusions):
                     self.row(bed, finding)
                 elif isinstance(finding, Metric):
                     self._number(bed, finding)
+            for message in outgoing:
+                if message.lane is not Lane.ALARMS:
+                    self.row(bed, message, share=METRICS_SHARE if message.lane is Lane.METRICS else 1.0)
         except Exception:
             log.exception("store: cannot take %s", type(item).__name__)
             self.rows_lost += 1

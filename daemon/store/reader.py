@@ -36,7 +36,8 @@ from daemon.store.answers import (
 )
 from daemon.store.connection import Connection, Threaded, open_reading
 from daemon.store.entries import AlarmsKept
-from daemon.store.places import PLACES, span, stored_until
+from daemon.store.occurrences import AlarmLog
+from daemon.store.places import PLACES, seek, span, stored_until
 
 T = TypeVar("T")
 
@@ -50,9 +51,9 @@ OVERLAP_NS: Nanos = 1_000_000_000
 
 _SEGMENTS_OF_STREAM = """
     SELECT g.id, uuid, bedsides.bed, d.device, s.name, rate_hz, channels, ?1, connection, g.began_ns, g.ended_ns,
-           g.ended_by, chunk_n, sessions.ended_ns
+           g.ended_by, chunk_n, runs.ended_ns
     FROM segments g JOIN streams s ON s.id = g.stream JOIN devices d ON d.id = s.device
-    JOIN bedsides ON bedsides.id = g.bed JOIN sessions ON sessions.id = g.session
+    JOIN bedsides ON bedsides.id = g.bed JOIN runs ON runs.id = g.run
     WHERE g.boot = (SELECT id FROM boots WHERE boot = ?1) AND g.stream = ?2 AND g.began_ns < ?3
     AND coalesce(bedsides.bed = ?4, 1) ORDER BY g.began_ns DESC, g.id DESC"""
 
@@ -109,6 +110,11 @@ class Reader:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """For questions that other files of the store know (outbox.py, recorded.py)."""
+        return self._db
 
     def boots(self) -> list[Boot]:
         """All boots, oldest first, each with its latest offset to UTC."""
@@ -239,6 +245,20 @@ class Reader:
         ]
         return events[::-1]
 
+    def newest_ns(self, boot: str) -> Nanos:
+        """The time of the newest number or event of a boot: until then it is known that the box ran."""
+        sql = (
+            "SELECT max(coalesce((SELECT max(t_ns) FROM metrics WHERE boot = b.id), 0),"
+            " coalesce((SELECT max(t_ns) FROM events WHERE boot = b.id), 0)) FROM boots b WHERE b.boot = ?"
+        )
+        row = self._db.execute(sql, (boot,)).fetchone()
+        return int(row[0]) if row else 0
+
+    @property
+    def log(self) -> AlarmLog:
+        """The log of alarms as people read it."""
+        return AlarmLog(self._db)
+
     def alarm_states(self) -> dict[str, AlarmsKept]:
         """How the alarms of every bed stood when it was last kept; the boot is in the state."""
         rows = self._db.execute(
@@ -275,19 +295,7 @@ class Reader:
 
     def seek(self, segment: StoredSegment, t_ns: Nanos, table: str = "chunks") -> int:
         """The place of the last chunk (or gap) that begins at or before `t_ns`; of the first where none does."""
-        low, high = span(segment.key)
-        probe = f"SELECT place, t0_ns FROM {table} WHERE place >= ? AND place < ? ORDER BY place"  # noqa: S608 - no input
-        row = self._db.execute(f"{probe} DESC LIMIT 1", (low, high)).fetchone()
-        last = row[0] if row else low
-        found = low
-        while low <= last:  # times grow with places: halve
-            middle = (low + last) // 2
-            row = self._db.execute(f"{probe} LIMIT 1", (middle, high)).fetchone()
-            if row is not None and row[1] <= t_ns:
-                found, low = row[0], row[0] + 1
-            else:
-                last = middle - 1
-        return found
+        return seek(self._db, segment.key, t_ns, table)
 
     def chunks(
         self, segment: StoredSegment, begin: int, end: int, t1_ns: Nanos
@@ -349,7 +357,7 @@ class Reader:
     def _segment(self, row: tuple[Any, ...]) -> StoredSegment:
         key, *names, channels, boot, connection, began_ns, ended_ns, ended_by, chunk_n, daemon_until_ns = row
         until_ns = stored_until(self._db, key) if ended_ns is None else ended_ns
-        line = (key, *names, _channels(channels), boot, connection, began_ns)
+        line = (key, *names, channels_of(channels), boot, connection, began_ns)
         fields: tuple[Any, ...] = (*line, until_ns, ended_by or "", chunk_n, daemon_until_ns)
         return StoredSegment(*fields)
 
@@ -379,5 +387,6 @@ def _names(names: Sequence[str] | None) -> str | None:
 
 
 @lru_cache(64)
-def _channels(text: str) -> tuple[Channel, ...]:
+def channels_of(text: str) -> tuple[Channel, ...]:
+    """Channels as a stream's row holds them."""
     return tuple(Channel(**{**c, "quantity": Quantity(c["quantity"])}) for c in json.loads(text))

@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from daemon.store.places import stored_until
+from daemon.store.sessions import end, open_sessions
 
 CHECK_ALL_BELOW_BYTES = 64 << 20
 """Files up to this size are checked wholly at start (0.1 s); of larger ones only the ends of every table."""
@@ -40,10 +41,15 @@ def check(db: sqlite3.Connection, path: Path) -> None:
             db.execute(f"SELECT * FROM {table} ORDER BY rowid {order} LIMIT 1").fetchall()  # noqa: S608 - names from the schema
 
 
+def aside_of(path: Path, number: int) -> Path:
+    """Where the damaged file of a number (from 1 on) is moved to."""
+    return path.with_name(f"{path.name}.damaged-{number}")
+
+
 def move_aside(path: Path) -> Path:
     """Rename the file, its -wal and -shm to the first free `.damaged-N`; returns the new path of the file."""
     number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+    while (aside := aside_of(path, number)).exists():
         number += 1
     for suffix in (
         "-wal",
@@ -70,12 +76,18 @@ def close_dangling(db: sqlite3.Connection) -> None:
             db.execute(sql, (stored_until(db, segment), segment))
         # Numbers and events go on while a cable is out: they tell until when the daemon lived.
         db.execute(
-            "UPDATE sessions SET ended_by = 'crash', ended_ns = max(began_ns,"
-            " coalesce((SELECT max(ended_ns) FROM segments WHERE segments.session = sessions.id), began_ns),"
-            " coalesce((SELECT max(t_ns) FROM metrics WHERE metrics.boot = sessions.boot), began_ns),"
-            " coalesce((SELECT max(t_ns) FROM events WHERE events.boot = sessions.boot), began_ns))"
+            "UPDATE runs SET ended_by = 'crash', ended_ns = max(began_ns,"
+            " coalesce((SELECT max(ended_ns) FROM segments WHERE segments.run = runs.id), began_ns),"
+            " coalesce((SELECT max(t_ns) FROM metrics WHERE metrics.boot = runs.boot), began_ns),"
+            " coalesce((SELECT max(t_ns) FROM events WHERE events.boot = runs.boot), began_ns))"
             " WHERE ended_ns IS NULL"
         )
+        last = (
+            "SELECT max(s.began_ns, coalesce((SELECT max(ended_ns) FROM runs r WHERE r.boot = s.boot), s.began_ns))"
+            " FROM sessions s WHERE id = ?"
+        )
+        for session in open_sessions(db):
+            end(db, session, db.execute(last, (session,)).fetchone()[0], "crash")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:

@@ -7,16 +7,13 @@ error the writer makes a new one, so that what was rolled back is not believed i
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
-
-import numpy as np
 
 from daemon.model.alarms import Change
 from daemon.model.findings import Beat, Conclusions, Event, Evidence, Metric, Quality, Rhythm
+from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import (
     Command,
     DeviceSeen,
@@ -25,29 +22,36 @@ from daemon.model.signals import (
     GapCause,
     LeadState,
     Nanos,
+    Quantity,
     Reading,
     Segment,
     Stream,
 )
 from daemon.store import codec
 from daemon.store.cutting import Chunk, chunk_length
-from daemon.store.entries import AlarmsKept, ClockOffset, Ended, Entry, Opened, Stopped
+from daemon.store.entries import AlarmsKept, ClockOffset, Confirmed, Ended, Entry, Occupied, Opened, Stopped
 from daemon.store.envelope import Envelope, row_span
+from daemon.store.known import Known
 from daemon.store.places import PLACES, place_of, stored_until
+from daemon.store.sending import as_json, plain, send, send_chunk
+from daemon.store.sessions import SESSION_VERBS, Box, Sessions
+from daemon.store.usage import CHUNK_BYTES, ENVELOPE_BYTES, MESSAGE_BYTES, METRIC_BYTES, Class, Usage
 
 RECEIVED = {GapCause.DISK}
 """Causes of gaps whose samples had come."""
 
 
 class Rows:
-    """Writes entries of one boot on `db`, within the caller's transaction."""
+    """Writes entries of one boot on `db`, within the caller's transaction; `box` is what sessions say of it."""
 
-    def __init__(self, db: sqlite3.Connection, boot: str, began_ns: Nanos) -> None:
+    def __init__(self, db: sqlite3.Connection, boot: str, began_ns: Nanos, box: Box | None = None) -> None:
         self._db = db
         self._boot_text = boot
         self._began_ns = began_ns
         self._boot = 0
-        self._ids: dict[tuple[object, ...], int] = {}
+        self._box = box or Box()
+        self._usage = Usage(db)
+        self._known = Known(db)
         self._segments: dict[str, int] = {}
         self._envelopes: dict[int, Envelope] = {}
 
@@ -55,7 +59,8 @@ class Rows:
         """Insert the rows of one entry; writing the same sample twice leaves the first."""
         if not self._boot:
             sql = "INSERT INTO boots (boot, began_ns) VALUES (?, ?)"
-            self._boot = self._find("boots", ("boot",), (self._boot_text,), sql, (self._began_ns,))
+            self._boot = self._known.find("boots", ("boot",), (self._boot_text,), sql, (self._began_ns,))
+            self._sessions = Sessions(self._db, self._boot, self._box)
         match entry:
             case Chunk():
                 self._chunk(entry)
@@ -72,11 +77,11 @@ class Rows:
                 attached = {"attached": dict(entry.attached)}
                 self._event(entry.segment.bed, entry.t_ns, "leads", attached, place)
             case Quality():
-                self._event(bed, entry.t_ns, "quality", _body(entry, "t_ns", "due_ns"))
+                self._event(bed, entry.t_ns, "quality", _body(entry, "t_ns"))
             case Rhythm():
-                self._event(bed, entry.t_ns, "rhythm", _body(entry, "t_ns", "due_ns"))
+                self._event(bed, entry.t_ns, "rhythm", _body(entry, "t_ns"))
             case Event():
-                self._event(bed, entry.t_ns, "event", _body(entry, "t_ns", "due_ns"))
+                self._event(bed, entry.t_ns, "event", _body(entry, "t_ns"))
             case Conclusions():
                 self._event(bed, entry.t_ns, "conclusions", _body(entry, "t_ns", "due_ns"))
             case Change():
@@ -88,6 +93,8 @@ class Rows:
             case Command():
                 command = _body(entry, "t_ns", "bed") | {"values": dict(entry.values)}
                 self._event(entry.bed, entry.t_ns, "command", command)
+                if entry.verb in SESSION_VERBS:
+                    self._sessions.obey(self._bed(entry.bed), entry)
             case DeviceSeen():
                 self._device_seen(entry)
             case ClockOffset():
@@ -95,6 +102,12 @@ class Rows:
                     "INSERT INTO clock_offsets (boot, t_ns, utc_offset_ns, state) VALUES (?, ?, ?, ?)",
                     (self._boot, entry.t_ns, entry.utc_offset_ns, "set" if entry.is_set else "unset"),
                 )
+            case Outgoing():
+                self._send(bed, entry)
+            case Confirmed():
+                self._confirm(entry)
+            case Occupied():
+                self._sessions.occupy(self._bed(bed), entry.occupant)
             case Opened():
                 self._segment(entry.segment)
             case Ended():
@@ -107,11 +120,13 @@ class Rows:
     def _chunk(self, chunk: Chunk) -> None:
         segment = self._segment(chunk.segment)
         counts = chunk.counts()
+        place = place_of(segment, chunk.first)
         self._envelope(segment, chunk).add(chunk.first, counts)
-        self._insert(
+        data = codec.encode(counts)
+        inserted = self._insert(
             "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                place_of(segment, chunk.first),
+                place,
                 chunk.n,
                 chunk.t0_ns,
                 chunk.period_ns,
@@ -119,9 +134,31 @@ class Rows:
                 chunk.arrived_ns,
                 codec.checksum(counts),
                 codec.CODEC,
-                codec.encode(counts),
+                data,
             ),
         )
+        if not inserted:
+            return
+        self._usage.add(Class.WAVEFORM, len(data) + CHUNK_BYTES)
+        stream, t0_ns = chunk.segment.stream, int(chunk.t0_ns)
+        end_ns = t0_ns + round(chunk.n * chunk.period_ns)
+        session = self._sessions.of_chunk(
+            self._bed(chunk.segment.bed), self._stream(stream), t0_ns, end_ns, ecg=_is_ecg(stream)
+        )
+        send_chunk(self._db, self._boot, stream.name, t0_ns, stream.device, session, place)
+
+    def _send(self, bed: str, outgoing: Outgoing) -> None:
+        session = self._sessions.at(self._bed(bed), outgoing.t_ns) if bed else ""
+        to = (outgoing.lane, outgoing.message, outgoing.t_ns, outgoing.device)
+        size = send(self._db, self._boot, *to, session, outgoing.body)
+        if outgoing.lane is Lane.METRICS:
+            self._usage.add(Class.NUMBERS, size + MESSAGE_BYTES)
+
+    def _confirm(self, confirmed: Confirmed) -> None:
+        if confirmed.identity != self._db.execute("SELECT uuid FROM identity").fetchone()[0]:
+            return  # seqs of another file
+        sql = "INSERT INTO confirmed VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)"
+        self._db.executemany(sql, [(int(lane), seq) for lane, seq in confirmed.lanes.items()])
 
     def _envelope(self, segment: int, chunk: Chunk) -> Envelope:
         """The row of extremes that the chunk belongs to; the row before it is stored when a new one begins."""
@@ -151,6 +188,8 @@ class Rows:
         span = (place_of(segment, envelope.first), rows.shape[1], envelope.t0_ns, envelope.period_ns)
         coded = (codec.checksum(rows), codec.CODEC, codec.encode(rows))
         self._insert("INSERT OR REPLACE INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?)", (*span, *coded))
+        self._usage.add(Class.WAVEFORM, len(coded[2]) + ENVELOPE_BYTES)
+        self._usage.store()
 
     def _gap(self, gap: Gap) -> None:
         place = place_of(self._segment(gap.segment), gap.first)
@@ -172,7 +211,8 @@ class Rows:
             self._store_envelope(segment, envelope)
         for (segment,) in self._db.execute("SELECT id FROM segments WHERE ended_ns IS NULL").fetchall():
             self._close_segment(segment, "stop")
-        self._insert("UPDATE sessions SET ended_ns = ?, ended_by = 'stop' WHERE ended_ns IS NULL", (t_ns,))
+        self._insert("UPDATE runs SET ended_ns = ?, ended_by = 'stop' WHERE ended_ns IS NULL", (t_ns,))
+        self._sessions.stop(t_ns)
 
     def _close_segment(self, segment: int, ended_by: str) -> None:
         sql = "UPDATE segments SET ended_ns = ?, ended_by = ? WHERE id = ?"
@@ -212,7 +252,7 @@ class Rows:
     ) -> None:
         names = ("bed", "device", "name", "lead", "unit")
         key = (self._bed(bed), device, number.name, lead, number.unit)
-        series = self._find("series", names, key)
+        series = self._known.find("series", names, key)
         source: tuple[int | None, ...] = (None, None, None, None)
         if evidence is not None:
             source = (self._segment_of(evidence), evidence.first, evidence.last, self._rule(evidence.rule))
@@ -221,6 +261,7 @@ class Rows:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (self._boot, number.t_ns, series, number.value, why, quality, *source),
         )
+        self._usage.add(Class.NUMBERS, METRIC_BYTES)
 
     def _alarm(self, bed: str, change: Change) -> None:
         """The log of alarms: at the time of the Tick that decided, with what it was decided from and the limits in force."""
@@ -234,7 +275,7 @@ class Rows:
     def _alarms_kept(self, bed: str, kept: AlarmsKept) -> None:
         self._insert(
             "INSERT OR REPLACE INTO alarm_states VALUES (?, ?, ?, ?, ?)",
-            (self._bed(bed), self._boot, kept.t_ns, _json(kept.limits), _json(kept.state)),
+            (self._bed(bed), self._boot, kept.t_ns, as_json(kept.limits), as_json(kept.state)),
         )
 
     def _device_seen(self, seen: DeviceSeen) -> None:
@@ -256,12 +297,12 @@ class Rows:
     ) -> None:
         self._insert(
             "INSERT INTO events (boot, t_ns, bed, kind, segment, first, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self._boot, t_ns, self._bed(bed) if bed else None, kind, *place, _json(body)),
+            (self._boot, t_ns, self._bed(bed) if bed else None, kind, *place, as_json(body)),
         )
 
-    def _insert(self, sql: str, values: Sequence[object]) -> None:
-        """Execute with numbers that may be numpy's, as analysis makes them: SQLite knows Python's only."""
-        self._db.execute(sql, [_plain(value) for value in values])
+    def _insert(self, sql: str, values: Sequence[object]) -> int:
+        """Execute with numbers that may be numpy's, as analysis makes them: SQLite knows Python's only. Rows changed."""
+        return self._db.execute(sql, [plain(value) for value in values]).rowcount
 
     # --- what rows refer to ------------------------------------------------------------------------------
 
@@ -269,22 +310,26 @@ class Rows:
         known = self._segments.get(segment.id)
         if known is not None:
             return known
-        bed = self._bed(segment.bed)
+        bed, stream = self._bed(segment.bed), self._stream(segment.stream)
         values = (
-            self._stream(segment.stream),
+            stream,
             bed,
             self._boot,
-            self._session(bed, segment.began_ns),
+            self._known.run(bed, self._boot, segment.began_ns),
             segment.connection,
             segment.began_ns,
             chunk_length(segment.stream.rate_hz),
         )
         sql = (
-            "INSERT INTO segments (uuid, stream, bed, boot, session, connection, began_ns, chunk_n)"
+            "INSERT INTO segments (uuid, stream, bed, boot, run, connection, began_ns, chunk_n)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
-        row = self._find("segments", ("uuid",), (segment.id,), sql, values, keep=False)
+        key = (segment.id,)
+        known_there = self._db.execute("SELECT 1 FROM segments WHERE uuid = ?", key).fetchone()
+        row = self._known.find("segments", ("uuid",), key, sql, values, keep=False)
         self._segments[segment.id] = row
+        if known_there is None:
+            self._sessions.opened(bed, stream, segment.began_ns, ecg=_is_ecg(segment.stream))
         return row
 
     def _segment_of(self, evidence: Evidence) -> int | None:
@@ -296,61 +341,21 @@ class Rows:
             known = found[0] if found else None
         return known
 
-    def _session(self, bed: int, began_ns: Nanos) -> int:
-        """The bed's open session, opened now where there is none."""
-        key = ("sessions", bed)
-        if key not in self._ids:
-            found = self._db.execute(
-                "SELECT id FROM sessions WHERE bed = ? AND ended_ns IS NULL", (bed,)
-            ).fetchone()
-            self._ids[key] = found[0] if found else self._insert_session(bed, began_ns)
-        return self._ids[key]
-
-    def _insert_session(self, bed: int, began_ns: Nanos) -> int:
-        sql = "INSERT INTO sessions (bed, boot, began_ns) VALUES (?, ?, ?)"
-        return int(self._db.execute(sql, (bed, self._boot, began_ns)).lastrowid or 0)
-
     def _stream(self, stream: Stream) -> int:
         names = ("device", "name", "rate_hz", "channels")
-        channels = _json([asdict(channel) for channel in stream.channels])
-        return self._find(
+        channels = as_json([asdict(channel) for channel in stream.channels])
+        return self._known.find(
             "streams", names, (self._device(stream.device), stream.name, stream.rate_hz, channels)
         )
 
     def _bed(self, bed: str) -> int:
-        return self._find("bedsides", ("bed",), (bed,))
+        return self._known.find("bedsides", ("bed",), (bed,))
 
     def _device(self, device: str) -> int:
-        return self._find("devices", ("device",), (device,))
+        return self._known.find("devices", ("device",), (device,))
 
     def _rule(self, rule: str) -> int:
-        return self._find("rules", ("rule",), (rule,))
-
-    def _find(
-        self,
-        table: str,
-        names: Sequence[str],
-        key: tuple[object, ...],
-        insert: str = "",
-        more: tuple[object, ...] = (),
-        *,
-        keep: bool = True,
-    ) -> int:
-        """The id of the row of `table` with this unique key, inserted where there is none."""
-        known = self._ids.get((table, *key))
-        if known is not None:
-            return known
-        where = " AND ".join(f"{name} = ?" for name in names)
-        select = f"SELECT id FROM {table} WHERE {where}"  # noqa: S608 - names of ours, values are bound
-        found = self._db.execute(select, key).fetchone()
-        if found is None:
-            marks = ", ".join("?" * len(key))
-            insert = insert or f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - as above
-            found = (self._db.execute(insert, key + more).lastrowid,)
-        row = int(found[0])
-        if keep:
-            self._ids[table, *key] = row
-        return row
+        return self._known.find("rules", ("rule",), (rule,))
 
 
 def _body(
@@ -360,10 +365,5 @@ def _body(
     return {key: value for key, value in asdict(entry).items() if key not in without}
 
 
-def _json(body: object) -> str:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> Any:
-    """A numpy scalar as Python's; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+def _is_ecg(stream: Stream) -> bool:
+    return any(channel.quantity is Quantity.ECG for channel in stream.channels)

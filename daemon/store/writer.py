@@ -16,22 +16,26 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from daemon.model.alarms import Change
 from daemon.model.findings import Finding
+from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import Command, Fact, FactState, Item, Nanos
 from daemon.store import recovery, schema
 from daemon.store.backlog import Batch
 from daemon.store.connection import Connection, Threaded, open_writing
 from daemon.store.cutting import Chunk
-from daemon.store.entries import AlarmsKept, ClockOffset, Entry, Opened
+from daemon.store.entries import AlarmsKept, ClockOffset, Confirmed, Entry, Occupied, Opened
 from daemon.store.intake import Intake
+from daemon.store.retention import Quota
 from daemon.store.rows import Rows
+from daemon.store.sessions import Box, Occupant
 from daemon.store.transaction import is_entrys_fault, write_batch, write_singly
+from daemon.store.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -65,7 +69,10 @@ class Saved:
 
 
 class Writer:
-    """`start`, then `offer` as things happen, then `stop`. What is offered before `start` waits."""
+    """`start`, then `offer` as things happen, then `stop`. What is offered before `start` waits.
+
+    `about` is what sessions say of the box: {"os", "app_version"}. Without a `quota` nothing is ever given up.
+    """
 
     def __init__(
         self,
@@ -77,6 +84,8 @@ class Writer:
         clock_is_set: bool = True,
         on_fact: Callable[[Fact], None] = lambda fact: None,  # noqa: ARG005 - nobody listens
         on_saved: Callable[[Saved], None] = lambda saved: None,  # noqa: ARG005 - nobody listens
+        about: Mapping[str, object] | None = None,
+        quota: Quota | None = None,
         commit_every_s: float = 1.0,
         max_sample_bytes: int = 32 << 20,
         max_rows: int = 50_000,
@@ -88,6 +97,9 @@ class Writer:
         self._on_saved = on_saved
         self._commit_every_s = commit_every_s
         self._began_ns = now()
+        self._occupants: dict[str, Occupant] = {}
+        self._box = Box(about or {}, self._occupants)
+        self._upkeep = Upkeep(path, quota)
         self._intake = Intake(now, self._wake_up, max_rows=max_rows, max_bytes=max_sample_bytes)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -118,6 +130,7 @@ class Writer:
             await self._open()
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
+            self._upkeep.failed(error)
         except BaseException:  # StoreBusy, ForeignStore, a cancellation
             await self._close()
             self._unlock()
@@ -136,18 +149,36 @@ class Writer:
             log.error("store: %d entries could not be written before the end", len(self._intake.backlog))
             self._task.cancel()
             await asyncio.wait({self._task})
+        self._upkeep.close()
         await self._close()
         self._unlock()
 
     def offer(
-        self, bed: str, item: Item, findings: Sequence[Finding] = (), changes: Sequence[Change] = ()
+        self,
+        bed: str,
+        item: Item,
+        findings: Sequence[Finding] = (),
+        changes: Sequence[Change] = (),
+        outgoing: Sequence[Outgoing] = (),
     ) -> int:
-        """Take an item of a bed, what analysis said of it and what alarms changed; the number of this offer (see `Saved`)."""
-        return self._intake.offer(bed, item, findings, changes)
+        """Take an item of a bed, what analysis said of it, what alarms changed and what the clouds are told of it.
+
+        All of it, but for samples, goes into one transaction. Returns the number of this offer (see `Saved`).
+        """
+        return self._intake.offer(bed, item, findings, changes, outgoing)
+
+    def occupied(self, bed: str, occupant: Occupant) -> None:
+        """Who is at a bed by box.db, before anything is recorded; the file is told, and every new one."""
+        self._occupants[bed] = occupant
+        self._intake.row(bed, Occupied(occupant))
 
     def keep(self, bed: str, kept: AlarmsKept) -> None:
         """Take how a bed's alarms stand, in place of what was kept before."""
         self._intake.keep(bed, kept)
+
+    def confirmed(self, identity: str, lanes: Mapping[Lane, int]) -> None:
+        """What every receiver has, by lane, of the file with this identity."""
+        self._intake.row("", Confirmed(identity, dict(lanes)))
 
     def clock_offset(self, utc_offset_ns: int, *, is_set: bool) -> None:
         """The box's clock was set or has stepped: UTC = t_ns + utc_offset_ns explains this whole boot from now on."""
@@ -166,11 +197,13 @@ class Writer:
                 await self._pause(pause_s)
             try:
                 await self._write_everything()
+                await self._look_after()
             except schema.ForeignStore as error:
                 self._failed(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next samples want to be stored
                 self._failed(error)
                 await self._close()
+                self._upkeep.failed(error)
                 if recovery.is_damage(error):
                     self._move_aside(error)
             else:
@@ -205,6 +238,11 @@ class Writer:
             self._well()
         self._well()
 
+    async def _look_after(self) -> None:
+        if self._db is not None and not self._stopping.is_set():
+            for fact in await self._upkeep.work(self._db, self._boot, self._now):
+                _tell(self._on_fact, fact)
+
     async def _commit(self, batch: Batch) -> None:
         assert self._db is not None
         opened = [Opened(segment) for segment in self._intake.segments()]
@@ -222,7 +260,7 @@ class Writer:
 
     def _transaction(self, db: sqlite3.Connection, opened: Sequence[Opened], batch: Batch) -> list[Entry]:
         """On the connection's thread: one transaction; returns the entries that cannot ever be written."""
-        rows = self._rows or Rows(db, self._boot, self._began_ns)
+        rows = self._rows or self._fresh(db)
         self._rows = None  # believed in again only after the commit
         try:
             write_batch(db, rows, opened, batch)
@@ -230,11 +268,14 @@ class Writer:
             if not is_entrys_fault(error):
                 raise
             log.exception("store: an entry cannot be written; the others of its batch are written singly")
-            rows, left_out = write_singly(db, lambda: Rows(db, self._boot, self._began_ns), opened, batch)
+            rows, left_out = write_singly(db, lambda: self._fresh(db), opened, batch)
         else:
             left_out = []
         self._rows = rows
         return left_out
+
+    def _fresh(self, db: sqlite3.Connection) -> Rows:
+        return Rows(db, self._boot, self._began_ns, self._box)
 
     # --- the file ----------------------------------------------------------------------------------------
 
@@ -256,6 +297,7 @@ class Writer:
         self._db, self._rows = db, None
         if first:
             log.info("store: %s, SQLite %s", self._path, sqlite3.sqlite_version)
+            self._upkeep.opened()
         self._opened_before = True
 
     async def _close(self) -> None:
@@ -279,6 +321,7 @@ class Writer:
             log.error("store: damaged (%s) and cannot be moved aside: %s", error, refusal)  # noqa: TRY400 - a state of the disk, not a bug
             return
         log.error("store: damaged (%s); moved aside to %s, a new one begins", error, aside)
+        self._upkeep.damaged(aside)
         now_ns = self._now()
         detail = f"{aside}: {error}"
         _tell(

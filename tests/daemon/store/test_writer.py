@@ -124,7 +124,7 @@ async def test_what_was_said_is_stored_with_its_evidence(running, path, line):
         ("command", "1"),
     ]
     assert events[0].body == {
-        "lead": "II", "grade": "poor", "trouble": "mains", "electrodes": ["LA"], "score": 0.25,
+        "due_ns": 1, "lead": "II", "grade": "poor", "trouble": "mains", "electrodes": ["LA"], "score": 0.25,
     }  # fmt: skip
     assert (events[1].first, events[1].body) == (500, {"attached": {"LA": False, "RA": True}})
     assert events[3].body["values"] == {"mode": "st"}

@@ -1,0 +1,1 @@
+"""What the clouds are told of what happens at the beds: `messages.Dispatch`."""
