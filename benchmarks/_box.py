@@ -19,6 +19,8 @@ name = "Box under test"
 data = "{folder}/data"
 run = "{folder}/run"
 demo = true
+[store]
+ballast_mb = 4
 [web]
 port = 0
 [sound]
@@ -88,6 +90,9 @@ class Box:
     def start_web(self) -> None:
         self._start("web", "web", "--config", str(self.config))
         self.url = self._line("web").removeprefix("pages: ").strip()
+
+    def start_worker(self) -> None:
+        self._start("worker", "work", "--config", str(self.config))
 
     def steer(self, command: str) -> str:
         """Say a line to the simulators, as a person would ("ecg rate 120"); raises RuntimeError where they refuse."""

@@ -98,10 +98,10 @@ def _in_hops(chain: Chain, millivolts: np.ndarray) -> None:
 def _quality(montage: Montage, millivolts: np.ndarray) -> None:
     hop = HOP * PIECES
     indices, quality = Indices(montage, RATE_HZ, hop), Quality(montage)
-    good = np.ones((hop, len(millivolts)), dtype=np.bool_)
+    good = np.ones((1, hop, len(millivolts)), dtype=np.bool_)
     for at in range(0, millivolts.shape[1], hop):
-        severity = indices.step(np.ascontiguousarray(millivolts[:, at : at + hop].T), ~good, good)
-        quality.step(severity, indices.flat, indices.railed, frozenset())
+        found = indices.push(np.ascontiguousarray(millivolts[:, at : at + hop].T)[None], ~good, good)
+        quality.step(found.severity[0], found.flat[0], found.railed[0], frozenset())
 
 
 def _detector(detector: QrsDetector, millivolts: np.ndarray) -> None:

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
@@ -25,6 +29,9 @@ class Box(_Table):
     """The box itself."""
 
     name: str = Field("vitald", description="How people call this box; shown on its pages")
+    serial: Annotated[
+        str, Field(pattern=r"^([A-Z0-9]+(-[A-Z0-9]+)+)?$", description="Its own serial number")
+    ] = ""
     data: Path = Field(Path("/var/lib/vitald"), description="Folder of the databases")
     run: Path = Field(Path("/run/vitald"), description="Folder of the control socket")
     demo: bool = Field(False, description="Marks every page DEMO: the patients are simulators")
@@ -36,6 +43,22 @@ class Box(_Table):
     @property
     def database(self) -> Path:
         return self.data / "vitald.db"
+
+    @property
+    def people(self) -> Path:
+        """The database of who is here and who did what."""
+        return self.data / "box.db"
+
+
+class Store(_Table):
+    """How much is kept. What is given up then, and in which order, is told in docs/store.md."""
+
+    waveform_mb: Annotated[int, Field(ge=1, description="Megabytes of samples")] = 20_000
+    numbers_mb: Annotated[int, Field(ge=1, description="Megabytes of measured numbers")] = 2_000
+    keep_free_mb: Annotated[int, Field(ge=0, description="Megabytes of the disk that stay free")] = 256
+    ballast_mb: Annotated[
+        int, Field(ge=0, description="Megabytes set aside for alarms on a disk that is full; 0 = none")
+    ] = 64
 
 
 class Web(_Table):
@@ -103,6 +126,93 @@ class Bed(_Table):
         return devices
 
 
+LaneName = Literal["alarms", "events", "metrics", "waveform", "reports"]
+LANES: tuple[LaneName, ...] = ("alarms", "events", "metrics", "waveform", "reports")
+
+
+class Destination(BaseModel):
+    """A place that messages go to. All other keys of its table are those of its kind (docs/destinations.md)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(description="rest, mqtt, s3, azure, gcs, sftp, ftp, dropbox or folder")
+    enabled: bool = Field(True, description="Whether anything is sent there")
+    start: str = Field(
+        "all", description="What a new destination gets: all that is stored, `now`, or from a date on"
+    )
+    lanes: tuple[LaneName, ...] = Field(LANES, description="Which lanes go there")
+    routed: bool = Field(False, description="Whether it gets only devices that the registry gives to it")
+    backend: str = Field("", description="Its name in the registry; empty takes its own")
+    max_bytes_per_s: Annotated[
+        float, Field(ge=0, description="Bytes a second it may take; 0 = all there are; alarms always go")
+    ] = 0.0
+    collect_s: Annotated[
+        float, Field(ge=0, le=300, description="How long live waveforms gather before a request")
+    ] = 5.0
+
+    @field_validator("start")
+    @classmethod
+    def _start_is_known(cls, start: str) -> str:
+        if start not in {"all", "now"} and datetime.fromisoformat(start).tzinfo is None:
+            raise ValueError("a date needs its zone: 2026-01-08T00:00:00Z")
+        return start
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is set of its kind's own."""
+        return dict(self.model_extra or {})
+
+
+class Forward(_Table):
+    """The way to the clouds."""
+
+    enabled: bool = Field(True, description="Whether anything is sent anywhere")
+    destinations: dict[str, Destination] = Field(
+        default_factory=dict, description="The places that messages go to, below"
+    )
+    routes: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Serial number, or its beginning and *, to backends: before the registry",
+    )
+    registry_url: str = Field("", description="Address of the orchestrator's registry; empty = none")
+    registry_key_file: str = Field("", description="Credential with its bearer token; empty = none")
+    registry_every_s: Annotated[float, Field(ge=10, description="How often the registry is asked for")] = (
+        300.0
+    )
+    credentials: Path = Field(
+        Path("/etc/vitald/credentials"), description="Folder of secrets, unless systemd gives one"
+    )
+
+    @field_validator("destinations")
+    @classmethod
+    def _names_are_plain(cls, destinations: dict[str, Destination]) -> dict[str, Destination]:
+        for name in destinations:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", name):
+                raise ValueError(f"{name!r}: a name is small letters, digits, - and _")
+        return destinations
+
+
+class SeedsEnvironment(PydanticBaseSettingsSource):
+    """The names that the application before this one used: BACKEND_UPLOAD_ENABLED, BACKEND_API_URL, BACKEND_API_KEY.
+
+    They make a destination "backend" of kind rest; what the file says of a destination of that name is before them.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic-settings names it
+        """Nothing is set field by field."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The settings that these variables mean."""
+        url = os.environ.get("BACKEND_API_URL", "")
+        if not url or os.environ.get("BACKEND_UPLOAD_ENABLED", "").lower() not in {"1", "true", "yes", "on"}:
+            return {}
+        backend = {"kind": "rest", "url": url}
+        if os.environ.get("BACKEND_API_KEY"):
+            backend["api_key_file"] = "BACKEND_API_KEY"
+        return {"forward": {"destinations": {"backend": backend}}}
+
+
 class Config(BaseSettings):
     """Everything that can be set, with its default."""
 
@@ -115,8 +225,10 @@ class Config(BaseSettings):
     )
 
     box: Box = Box()
+    store: Store = Store()
     web: Web = Web()
     sound: Sound = Sound()
+    forward: Forward = Forward()
     beds: dict[str, Bed] = Field(default_factory=lambda: {"1": Bed()})
 
     @property
@@ -125,17 +237,35 @@ class Config(BaseSettings):
         run = self.box.run
         return self.sound.socket or run.with_name(f"{run.name}-sound") / "sound.sock"
 
+    @property
+    def work_socket(self) -> Path:
+        """The worker has a folder of its own: another user makes it."""
+        run = self.box.run
+        return run.with_name(f"{run.name}-work") / "work.sock"
+
+    @property
+    def forward_socket(self) -> Path:
+        """The forwarder has a folder of its own: another user makes it."""
+        run = self.box.run
+        return run.with_name(f"{run.name}-forward") / "forward.sock"
+
+    @property
+    def forward_data(self) -> Path:
+        """And one for what it keeps."""
+        data = self.box.data
+        return data.with_name(f"{data.name}-forward")
+
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings names it
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings names it
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings names it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment over the file (which comes as init values)."""
-        return env_settings, init_settings
+        """The environment over the file (which comes as init values), and that over the seeds' names."""
+        return env_settings, init_settings, SeedsEnvironment(settings_cls)
 
 
 def load(path: Path) -> Config:

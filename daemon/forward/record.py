@@ -52,10 +52,10 @@ class Record:
 
     @property
     def service(self) -> str:
-        """ "ecg" of "ecg.metrics/1"."""
+        """The "ecg" of "ecg.metrics/1"."""
         return self.message.partition(".")[0]
 
     @property
     def kind(self) -> str:
-        """ "metrics" of "ecg.metrics/1"."""
+        """The "metrics" of "ecg.metrics/1"."""
         return self.message.partition(".")[2].partition("/")[0]

@@ -1,0 +1,18 @@
+"""`vitald forward`: the way to the clouds, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.cli.configured import add_config, config_of
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    from daemon.forward.process import run_forward
+
+    return run_forward(config)

@@ -1,0 +1,93 @@
+"""What the daemon hears from the forwarder: which clouds are out of reach, and what all of them have."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+from daemon.config import Destination
+from daemon.control.clouds import CloudsSeen
+from daemon.forward.sender import Sender
+from daemon.forward.source import Heads
+from daemon.model.outgoing import Lane
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 10.0
+WITHIN_S = 3.0
+
+UNREACHABLE_AFTER_S = 600.0
+"""A destination that takes nothing for so long is said to the daemon; its alarm table knows when that is an alarm."""
+
+
+class Forwarding(Protocol):
+    """What is told of."""
+
+    heads: Heads
+
+    @property
+    def senders(self) -> Mapping[str, Sender]: ...
+
+    @property
+    def wanted(self) -> Mapping[str, Destination]: ...
+
+
+class Telling:
+    """Posts to the control socket. A daemon that does not answer is told later."""
+
+    def __init__(self, socket: Path, of: Forwarding) -> None:
+        self._socket = socket
+        self._of = of
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self._tell()
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                log.debug("forward: the daemon does not hear: %s", error)
+
+    async def _tell(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=WITHIN_S)
+        connector = aiohttp.UnixConnector(path=str(self._socket))
+        async with aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout) as session:
+            clouds = self.clouds(time.time_ns() // 1_000_000, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+            for path, body in (("/clouds", clouds.model_dump()), ("/confirmed", self.confirmed())):
+                if body:
+                    async with session.post(path, json=body) as response:
+                        response.raise_for_status()
+
+    def clouds(self, now_ms: int, now_ns: int) -> CloudsSeen:
+        """Who takes nothing, for long enough to be said; not who was paused by a person."""
+        failing = {
+            name: sender
+            for name, sender in self._of.senders.items()
+            if sender.health.failing_since_ms
+            and now_ms - sender.health.failing_since_ms >= 1000 * UNREACHABLE_AFTER_S
+            and not sender.delivery.standing.paused_by
+        }
+        if not failing:
+            return CloudsSeen()
+        longest_ms = max(now_ms - sender.health.failing_since_ms for sender in failing.values())
+        detail = "; ".join(f"{name}: {sender.health.error}" for name, sender in failing.items())
+        return CloudsSeen(
+            unreachable=tuple(failing), since_ns=now_ns - longest_ms * 1_000_000, detail=detail[:1000]
+        )
+
+    def confirmed(self) -> dict[str, Any]:
+        """Of each lane the seq up to which every destination is done; {} before all of them are known."""
+        wanted, senders = self._of.wanted, self._of.senders
+        if not wanted or any(name not in senders for name in wanted):
+            return {}
+        lanes = {
+            str(int(lane)): min(sender.delivery.lanes.confirmed(lane) for sender in senders.values())
+            for lane in Lane
+        }
+        return {"identity": self._of.heads.store, "lanes": lanes}
