@@ -25,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from daemon.dsp.ecg.detect import QrsDetector
-from daemon.dsp.ecg.rhythm import af, window
+from daemon.dsp.ecg.rhythm import af, runs, window
 from daemon.dsp.ecg.rhythm.arrest import Arrest, rows
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.table import RhythmTable
@@ -76,7 +76,7 @@ class Recorder(RhythmWatch):
 
     def _begin(self) -> None:
         super()._begin()
-        self._arrest = self.kept = Keeper(self._rate_hz, self._ventricular, self._table.window)
+        self._arrest = self.kept = Keeper(self._rate_hz, self._ventricular, self._pause, self._table.window)
         self.kept.keep(self._rhythm.af.rr)
 
 
@@ -98,7 +98,10 @@ def show(job: tuple[Path, str, str]) -> Shown:
         window.FEATURES,
     )  # fmt: skip
     scale = np.ones((len(af.WINDOWS), len(af.WEIGHTS)))
-    watch = Recorder(rate_hz, names, RhythmTable(score, 0 * scale, scale))
+    none = np.zeros(len(runs.FEATURES))
+    watch = Recorder(
+        rate_hz, names, RhythmTable(score, runs.RunScore(none, none + 1, none, -1.0), 0 * scale, scale)
+    )
     for beat in QrsDetector(rate_hz, names, load_qrs_table()).push(x, usable):
         watch.beat(beat.sample, due=beat.due)
     watch.push(x, usable)

@@ -20,10 +20,13 @@ from pydantic import ValidationError
 from daemon.config import Config
 from daemon.control.client import ControlClient, NotAnswering
 from daemon.control.messages import Act
+from daemon.control.work import WorkClient
+from daemon.store.reader import History
 from webui import pages, security
 from webui.assets import Assets
 from webui.live import Relay
-from webui.pages import bed, beds, calibrate
+from webui.pages import bed, beds, calibrate, clouds, load, sessions
+from webui.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +69,10 @@ async def main(config: Config) -> None:
 async def serving(config: Config) -> AsyncIterator[Site]:
     """Serve for as long as the context lasts. Raises OSError when the port is taken."""
     assets = Assets(Path(__file__).parent / "static")
-    async with ControlClient(config.box.socket) as client:
+    async with ControlClient(config.box.socket) as client, WorkClient(config.work_socket) as worker:
         relay = Relay(client, assets.digest)
-        app = _application(config, client, relay, assets)
+        past = Past(History(config.box.database), worker, client)
+        app = _application(config, client, relay, assets, past)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         task = asyncio.create_task(relay.run(), name="web: relay")
@@ -84,7 +88,9 @@ async def serving(config: Config) -> AsyncIterator[Site]:
             await runner.cleanup()
 
 
-def _application(config: Config, client: ControlClient, relay: Relay, assets: Assets) -> web.Application:
+def _application(
+    config: Config, client: ControlClient, relay: Relay, assets: Assets, past: Past
+) -> web.Application:
     app = web.Application(
         middlewares=[security.guard(security.own_names(config.web.host))], client_max_size=64 * 1024
     )
@@ -93,9 +99,13 @@ def _application(config: Config, client: ControlClient, relay: Relay, assets: As
     pages.install(app, config, assets)
     app.router.add_get("/", beds.page)
     app.router.add_get("/bed/{bed}", bed.page)
+    app.router.add_get("/bed/{bed}/alarms", load.page)
     app.router.add_get("/calibrate", calibrate.page)
     app.router.add_get("/live", relay.serve)
     app.router.add_post("/api/command", _command)
+    past.install(app)
+    sessions.install(app)
+    clouds.install(app)
     app.router.add_get("/static/{digest}/{name:.+}", assets.serve)
     return app
 

@@ -13,12 +13,13 @@ import logging
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
-from daemon.control.client import ControlClient, Said, Silence, WaveFrame
-from daemon.control.messages import BeatSeen, State
+from daemon.control.client import ControlClient, NotAnswering, Said, Silence, WaveFrame
+from daemon.control.messages import BeatSeen, ScreensSeen, State
 from webui.viewer import GONE_AFTER_S, Report, Viewer, keep_buffers_small
 
 HEARTBEAT_S = 1.0
@@ -52,6 +53,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="web: control socket")
             tasks.create_task(self._beat(), name="web: heartbeat")
+            tasks.create_task(self._tell_screens(), name="web: screens")
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Handler of GET /live?bed=ID."""
@@ -65,8 +67,7 @@ class Relay:
         if self._state is not None:
             viewer.offer_latest("state", self._state.text)
         for (bed, kind), text in self._long.items():
-            if bed == viewer.bed:
-                viewer.offer_latest(kind, text)
+            _offer_long(viewer, bed, kind, text)
         self._viewers[viewer] = request
         log.info("screen %s: connected, bed %s, %d screens", request.remote, viewer.bed, len(self._viewers))
         writer = asyncio.create_task(_write(viewer, request), name=f"web: screen {request.remote}")
@@ -118,8 +119,8 @@ class Relay:
                     viewer.offer_beat(event.text)
             else:
                 self._long[event.message.bed, event.message.type] = event.text
-                for viewer in self._watching(event.message.bed):
-                    viewer.offer_latest(event.message.type, event.text)
+                for viewer in self._viewers:
+                    _offer_long(viewer, event.message.bed, event.message.type, event.text)
 
     async def _beat(self) -> None:
         while True:
@@ -129,6 +130,13 @@ class Relay:
                 if self._clock() - viewer.heard_at > GONE_AFTER_S:
                     log.warning("screen %s: no report for %.0f s, closed", request.remote, GONE_AFTER_S)
                     _abort(request)
+
+    async def _tell_screens(self) -> None:
+        """The box hears every second which pages are open: without any it says by itself that alarms are not seen."""
+        while True:
+            with suppress(NotAnswering):
+                await self._client.screens(ScreensSeen(screens=tuple(v.screen() for v in self._viewers)))
+            await asyncio.sleep(HEARTBEAT_S)
 
     def _watching(self, bed: str) -> list[Viewer]:
         return [viewer for viewer in self._viewers if viewer.bed == bed]
@@ -145,6 +153,12 @@ class Relay:
     def _offer(self, kind: str, text: bytes) -> None:
         for viewer in self._viewers:
             viewer.offer_latest(kind, text)
+
+
+def _offer_long(viewer: Viewer, bed: str, kind: str, text: bytes) -> None:
+    """A message of one bed: to those that watch it, and its alarms to those that watch all."""
+    if viewer.bed == bed or (viewer.bed is None and kind == "alarms"):
+        viewer.offer_latest(f"{kind} {bed}", text)
 
 
 async def _write(viewer: Viewer, request: web.Request) -> None:

@@ -15,6 +15,8 @@ from typing import Literal
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field
 
+from daemon.control.messages import ScreenState
+
 QUEUED_FRAMES = 40
 """Waves kept for a viewer: 2 s at 20 frames a second; then the oldest goes."""
 
@@ -24,6 +26,9 @@ LATE_AFTER_S = 2.0
 
 GONE_AFTER_S = 10.0
 """A page reports every second; without a word for so long it is closed and may come back."""
+
+DRAWS_WITHIN_S = 3.0
+"""A page without a report for so long does not count as a screen."""
 
 _SEND_BUFFER = 32 * 1024
 _HIGH_WATER = 16 * 1024
@@ -96,6 +101,17 @@ class Viewer:
         for _ in range(min(report.waves - self._reported, len(self._unreported))):
             self._unreported.popleft()
         self._reported = report.waves
+
+    def screen(self) -> ScreenState:
+        """For the box. A page that has not reported for some seconds is not known to draw."""
+        report = self.report
+        draws = report is not None and not self.stands and self._clock() - self.heard_at < DRAWS_WITHIN_S
+        return ScreenState(
+            bed=self.bed or "",
+            visible=report is not None and report.visible,
+            draws=draws,
+            sound="none" if report is None else report.sound,
+        )
 
     async def write(self) -> None:
         """Send what waits, newest truth first, until cancelled or the connection ends (ConnectionError)."""

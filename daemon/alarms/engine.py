@@ -28,6 +28,7 @@ from daemon.model.signals import Command, Item, Nanos, Tick
 FROZEN_S = 10.0
 """So long may a delay wait for a source that has gone bad; then the condition is taken as not found."""
 
+LATCHED = LISTED - THERE
 REMINDERS_S = {Priority.HIGH: 180.0, Priority.MEDIUM: 600.0, Priority.LOW: 600.0}
 OFF_REMINDER_S = 600.0
 LATCHED_ACKNOWLEDGED_S = 1800.0
@@ -35,6 +36,7 @@ PULSE_TOTAL_S = (
     9.0  # asystole waits for the pulse until so long after its onset, and no longer than its row says
 )
 PULSE_QUALITY, PULSE_BPM = 0.5, 20.0
+PULSE_FASTER = 1.1  # times the limit: a pulse that speaks against a slow heart
 MOST_COMMANDS = 256
 
 
@@ -89,7 +91,8 @@ class AlarmEngine:
                 continue
             for entry, verdict in self._verdicts(row):
                 changes += self._judge(entry, verdict, elapsed_ns)
-        self._rest(places)
+        if places:
+            self._rest(places)
         return [*changes, *self._remind_of_off()]
 
     def _due(self, t_ns: Nanos) -> list[int]:
@@ -109,16 +112,13 @@ class AlarmEngine:
         for place in judged:
             row, needs = self.table[place], self._needs[place]
             armed = self._armed(row) and self.limits.is_on(row.name)
-            if any(
-                e.phase not in AT_REST or (armed and e.verdict.holds) for e in self.entries[row.name].values()
-            ):
-                busy.add(place)
-            ripens = armed and needs is not None
+            for entry in self.entries[row.name].values():
+                if entry.phase not in AT_REST or (armed and entry.verdict.holds):
+                    busy.add(place)
             self._ripe_ns[place] = (
-                needs.ripe_ns(self.seen, self.limits.of(row.name)) if needs and ripens else NEVER
+                needs.ripe_ns(self.seen, self.limits.of(row.name)) if needs and armed else NEVER
             )
-        if judged:
-            self._next_ripe_ns = min(self._ripe_ns)
+        self._next_ripe_ns = min(self._ripe_ns)
         self._busy = frozenset(busy)
 
     def _armed(self, row: Row) -> bool:
@@ -158,6 +158,8 @@ class AlarmEngine:
         """Move one alarm by one Tick."""
         row, now_ns = entry.row, self.seen.now_ns
         entry.see(verdict, elapsed_ns, now_ns)
+        if entry.phase is Phase.INACTIVE and not verdict.holds:
+            return []
         changes = self._move(entry, Stimulus.SWITCH_ON) if entry.phase is Phase.OFF else []
         if entry.phase is Phase.DISARMED:
             if not self._armed(row):
@@ -188,12 +190,10 @@ class AlarmEngine:
             changes += self._move(entry, Stimulus.CLEAR, reason=entry.held_back or "delay")
         elif entry.phase is Phase.DELAYING and entry.unknown_ns_for > FROZEN_S * SECOND_NS:
             changes += self._move(entry, Stimulus.GAP, reason="signal")
-        latched_s = {
-            Phase.LATCHED: entry.row.latch_s,
-            Phase.LATCHED_ACKNOWLEDGED: LATCHED_ACKNOWLEDGED_S,
-        }.get(entry.phase)
-        if latched_s is not None and now_ns - entry.over_ns >= latched_s * SECOND_NS:
-            changes += self._move(entry, Stimulus.EXPIRE)
+        if entry.phase in LATCHED:
+            latched_s = entry.row.latch_s if entry.phase is Phase.LATCHED else LATCHED_ACKNOWLEDGED_S
+            if now_ns - entry.over_ns >= latched_s * SECOND_NS:
+                changes += self._move(entry, Stimulus.EXPIRE)
         return changes
 
     def _stands(self, entry: Entry, now_ns: Nanos) -> list[Change]:
@@ -297,7 +297,9 @@ class AlarmEngine:
         hold_s = entry.row.pulse_hold_s
         if not hold_s:
             return False
-        if self._pulse() is None:
+        slowest = self.limits.of(entry.row.name).get(entry.row.pulse_over, 0.0)
+        pulse = self._pulse()
+        if pulse is None or pulse <= PULSE_FASTER * slowest:
             return False
         since_true = entry.true_ns_for < hold_s * SECOND_NS
         return since_true and self.seen.age_s(entry.onset_ns) < PULSE_TOTAL_S

@@ -92,6 +92,10 @@ class InRhythm:
         return one(_organised(seen) if rhythm is None else _of(rhythm))
 
 
+STILL = frozenset({"ASYS", "PAUSE"})
+"""Analysis says a pause that goes on before it calls it asystole: how long is too long, the limit says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asystole:
     """No beat for `gap_s`: said by analysis, or a good signal without beats, or a flat one with all electrodes attached.
@@ -102,7 +106,7 @@ class Asystole:
     def judge(self, seen: Observed, limits: Limited, was: Was) -> Verdicts:
         del was
         gap_s = limits["gap_s"]
-        rhythm = seen.rhythm(frozenset({"ASYS"}))
+        rhythm = seen.rhythm(STILL)
         if rhythm is not None and seen.age_s(rhythm.t_ns) >= gap_s:
             return one(_of(rhythm))
         absence = seen.absent(RATE)
@@ -129,12 +133,22 @@ class FlatLine:
 
 
 VT, IVR = frozenset({"VT"}), frozenset({"IVR"})
+COUNTED_S = 3.0
+"""So long a count of a run holds."""
 
 
 def _fast_enough(seen: Observed, rhythm: Rhythm, limits: Limited) -> bool:
-    """Whether a tachycardia is as long and fast as the limits want. One found by its waves has no beats to count."""
+    """Whether a tachycardia is as long and fast as the limits want: by what analysis counted, or by its beats since then.
+
+    One found by the look of the whole signal has no beats to count.
+    """
     if rhythm.evidence.rule.startswith("window"):
         return True
+    counted = seen.run
+    if counted is not None and seen.age_s(counted.due_ns) <= COUNTED_S:
+        long, fast = counted.beats >= limits["beats"], counted.rate_bpm >= limits["rate"]
+        if long and fast:
+            return True
     run = [b for b in seen.beats if b.t_ns >= rhythm.t_ns - SECOND_NS // 10]
     run = [b for b in run if b.label in {BeatClass.VENTRICULAR, BeatClass.UNKNOWN}]
     if len(run) < max(limits["beats"], 2):

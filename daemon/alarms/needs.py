@@ -129,7 +129,7 @@ def _interval_open(seen: Observed, limits: Limited) -> Nanos:
 
 
 def _without_beats(seen: Observed, limits: Limited) -> Nanos:
-    begun = [rhythm.t_ns for rhythm in seen.rhythms.values() if rhythm.label == "ASYS"]
+    begun = [rhythm.t_ns for rhythm in seen.rhythms.values() if rhythm.label in heart.STILL]
     absence = seen.absent(RATE)
     begun += [] if absence is None else [absence.since_ns]
     return min((_after(t_ns, limits["gap_s"]) for t_ns in begun), default=NEVER)

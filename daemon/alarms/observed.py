@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from daemon.model.alarms import Priority
-from daemon.model.findings import Beat, Event, Finding, Grade, Metric, Quality, Rhythm, Why
+from daemon.model.findings import (
+    Beat,
+    Event,
+    Finding,
+    Grade,
+    Metric,
+    Quality,
+    Rhythm,
+    RunCounted,
+    Why,
+)
 from daemon.model.signals import (
     DeviceSeen,
     Fact,
@@ -40,7 +50,8 @@ BEATS, RHYTHMS, QUALITY, LEADS, FACTS, LINKS = "#beats", "#rhythms", "#quality",
 ARMED = "#armed"
 """Kinds of what can be taken in, and that a number is valid for the first time; numbers and events go by their names."""
 
-Taken = Beat | Metric | Quality | Rhythm | Event | Reading | Fact | DeviceSeen | LeadState
+Taken = Beat | Metric | Quality | Rhythm | RunCounted | Event | Reading | Fact | DeviceSeen | LeadState
+JUDGED = (Metric, Beat, Quality, Rhythm, RunCounted, Event)  # of the findings
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
@@ -61,6 +72,7 @@ class Observed:
         self.beats: deque[Beat] = deque(maxlen=MOST_BEATS)
         self.rhythms: dict[tuple[str, str, int], Rhythm] = {}
         self.ended: dict[str, Rhythm] = {}
+        self.run: RunCounted | None = None
         self.quality: dict[str, Quality] = {}
         self.electrodes: dict[str, bool] = {}
         self.facts: dict[str, Fact] = {}
@@ -97,7 +109,7 @@ class Observed:
         elif isinstance(item, Reading | Fact | DeviceSeen | LeadState):
             self._wait(item.t_ns, item)
         for finding in findings:
-            if isinstance(finding, Beat | Metric | Quality | Rhythm | Event):
+            if isinstance(finding, JUDGED):
                 self._wait(finding.due_ns, finding)
 
     def _wait(self, due_ns: Nanos, taken: Taken) -> None:
@@ -133,6 +145,9 @@ class Observed:
             case Rhythm():
                 self.touched.add(RHYTHMS)
                 self._rhythm(taken)
+            case RunCounted():
+                self.touched.add(RHYTHMS)
+                self.run = taken
             case Event():
                 self.touched.add(taken.name)
                 _keep(self._events, taken.name, self._events.get(taken.name, deque(maxlen=MOST_EVENTS)), 64)

@@ -67,7 +67,7 @@ class Row:
     `off_s`: how long its condition must be gone before it ends. `latch_s`: how long its picture stays after that (UNTIL_SEEN:
     until it is acknowledged), 0 = not. `covers`: rows that are silent while this one speaks for the same event. `escalates`:
     (seconds active, priority). `arms_with`: a metric that must have been valid once for this patient. `pulse_hold_s`: the longest wait
-    while a pulse is measured. `on` False: off by default. `sound` False: picture only. `group`: the melody's cause.
+    while a pulse is measured, `pulse_over`: one faster than this limit. `on` False: off by default. `sound` False: picture only. `group`: the melody's cause.
     Its words are "alarm.<name>" and "alarm.<name>.check".
     """
 
@@ -82,6 +82,7 @@ class Row:
     escalates: tuple[tuple[float, Priority], ...] = ()
     arms_with: str = ""
     pulse_hold_s: float = 0.0
+    pulse_over: str = ""
     on: bool = True
     sound: bool = True
     group: str = "cardiac"

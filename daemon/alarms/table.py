@@ -28,7 +28,7 @@ _AF = ("af_start", "af_end")
 _RATE_DELAY, _ST_DELAY, _LONG = Delay(3, 0, 10), Delay(60, 15, 60), Delay(300)
 _MINUTE_ST, _MINUTE_QT = 70.0, 70.0  # said when they move, and once a minute
 
-# Least values are those that analysis can tell: tachycardia from 5 beats and 100 /min, slow rhythms from 6 beats, gaps from 4.0 s.
+# Least values are those that analysis can tell: tachycardia from 5 beats and 100 /min, slow rhythms from 6 beats, gaps from 3.0 s.
 _VT_BEATS, _VT_RATE = Limit("beats", 6, 5, 15, 1, ""), Limit("rate", 120, 100, 200, 5, "bpm")
 _RUN_BEATS = Limit("beats", 3, 3, 15, 1, "")
 _SET_BEATS = Limit("beats", 0, 0, 20, 1, "")
@@ -39,7 +39,7 @@ _HEART = (
     Row("vent_fib", HIGH, heart.InRhythm(frozenset({"VFL", "VF", "VFIB"})), off_s=4, latch_s=UNTIL_SEEN,
         covers=("asystole", "vent_tachy", *_FAST, *_SLOW, *_ECTOPY, *_AF, "no_heart_rate")),
     Row("asystole", HIGH, heart.Asystole(), latch_s=UNTIL_SEEN, pulse_hold_s=5,
-        limits=(Limit("gap_s", 4, 4, 10, 0.5, "s"),),
+        limits=(Limit("gap_s", 4, 3, 10, 0.5, "s"),),
         covers=(*_SLOW, *_AF, "no_heart_rate")),
     Row("flat_ecg", HIGH, heart.FlatLine(), Delay(4), off_s=2, arms_with=RATE, covers=("ecg_leads_off", "no_heart_rate")),
     Row("vent_tachy", HIGH, heart.VentricularTachycardia(), off_s=3, latch_s=UNTIL_SEEN,
@@ -49,6 +49,7 @@ _HEART = (
         limits=(Limit("above", 140, 100, 200, 1, "bpm", follows=Follows("hr_high", "above", 20, 200)), _SET_BEATS),
         covers=("hr_high",)),
     Row("extreme_brady", HIGH, heart.BeatRate("below", 3), _RATE_DELAY, off_s=5, latch_s=UNTIL_SEEN,
+        pulse_hold_s=9, pulse_over="below",
         limits=(Limit("below", 40, 30, 60, 1, "bpm", follows=Follows("hr_low", "below", -10, 30)),
                 replace(_SET_BEATS, default=5)),
         covers=("hr_low", "pause")),

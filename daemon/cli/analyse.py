@@ -19,6 +19,7 @@ from pathlib import Path
 from daemon.cli import WELL, BadInput
 from daemon.cli.alarm_lines import AlarmLines, Line, limits_of
 from daemon.dsp.leads import lead_name
+from daemon.dsp.pulse import is_pulse
 from daemon.model.findings import (
     Beat,
     Conclusions,
@@ -28,6 +29,7 @@ from daemon.model.findings import (
     Metric,
     Quality,
     Rhythm,
+    RunCounted,
     Statement,
     Waves,
 )
@@ -83,7 +85,7 @@ def _print(findings: list[Finding], alarms: list[tuple[Nanos, Line]]) -> None:
 
 
 def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:
-    """The stream to analyse and its channels' places in the recording. Raises `BadInput` naming the leads there are."""
+    """The ECG to analyse, with the pulse waves beside it, and their places in the recording. Raises `BadInput` naming the leads there are."""
     ecg = [i for i, channel in enumerate(recording.channels) if channel.quantity is Quantity.ECG]
     names = [recording.channels[i].name for i in ecg]
     if not ecg:
@@ -95,7 +97,8 @@ def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:
         if not 0 <= place < len(ecg):
             raise BadInput(f"{recording.name}: no lead {lead}; there are {', '.join(names)}")
         ecg = [ecg[place]]
-    return Stream(recording.name, "ecg", recording.rate_hz, tuple(recording.channels[i] for i in ecg)), ecg
+    rows = [*ecg, *(i for i, channel in enumerate(recording.channels) if is_pulse(channel))]
+    return Stream(recording.name, "ecg", recording.rate_hz, tuple(recording.channels[i] for i in rows)), rows
 
 
 def _place(lead: str, names: list[str]) -> int:
@@ -131,8 +134,8 @@ def items(recording: Recording, stream: Stream, rows: list[int]) -> Iterator[Ite
 
 
 def line_of(finding: Finding) -> dict[str, object] | None:
-    """A finding as a JSON line; None for what is only for the screen."""
-    if isinstance(finding, DisplayBlock):
+    """A finding as a JSON line; None for what is only for the screen, or for alarms."""
+    if isinstance(finding, DisplayBlock | RunCounted):
         return None
     when = {"t": _seconds(finding.t_ns), "reported_at": _seconds(finding.due_ns)}
     match finding:

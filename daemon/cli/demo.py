@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
     simulated = board(options.kind, source)
     folder = options.folder.resolve()
     if not options.keep:
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        for kept in ("data", "data-forward"):
+            shutil.rmtree(folder / kept, ignore_errors=True)
     try:
         outlet = Outlet("ttyECG0", simulated, folder / "ports")
         outlet.plug()
@@ -95,7 +96,7 @@ class _Demo:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         simulators = asyncio.create_task(serve({"ecg": self._outlet}, self._socket), name="simulators")
-        verbs = ["run", "web"]
+        verbs = ["run", "web", "work", "forward"]
         if shutil.which("aplay"):
             verbs.append("sound")
         else:

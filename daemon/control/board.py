@@ -1,63 +1,93 @@
-"""The alarms of one bed as the screens are told of them: what stands, and what can be set."""
+"""The alarms of one bed as the screens are told of them: what stands, what can be set, what could be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from daemon.alarms.limits import DELAY, ON, Limits, range_of
-from daemon.alarms.table import TABLE
+from daemon.alarms.table import ROWS, TABLE
 from daemon.alarms.watch import LIMITS_MOVED, Watch
-from daemon.control.messages import AlarmsSeen, LimitRowState, LimitState, PictureState
-from daemon.model.alarms import AlarmPicture, Change
+from daemon.control.messages import (
+    AlarmsSeen,
+    LimitRowState,
+    LimitsSeen,
+    LimitState,
+    LimitsTold,
+    PictureState,
+    ProposalState,
+)
+from daemon.model.alarms import Change
 from daemon.model.signals import Nanos
+from daemon.units import OBSERVABLES
 
 AGAIN_EVERY_NS: Nanos = 1_000_000_000
-"""While an alarm is listed or a pause is on: values move, and who waits for a countdown must see that it is alive."""
+"""An alarm engine that is silent must not look like a quiet patient: it is heard every second."""
+
+PRESENT_S = {"respiration_rate": 70.0}
+"""How old a value may be from which limits are proposed, where it is not said every second."""
 
 
 class AlarmBoard:
-    """`text` is the newest message; `take` says at every Tick whether there is a new one."""
+    """`alarms` and `limits` are the newest messages; `take` gives those that a Tick made new, by kind."""
 
     def __init__(self, bed: str, alarms: Watch) -> None:
-        self.text = ""
+        self.alarms = self.limits = ""
         self._bed = bed
-        self._alarms = alarms
+        self._watch = alarms
         self._limits: Limits | None = None
         self._rows: tuple[LimitRowState, ...] = ()
-        self._said: AlarmPicture | None = None
         self._said_ns: Nanos = 0
-        self._write(alarms.picture())
+        self._write()
 
-    def take(self, now_ns: Nanos, changes: Sequence[Change]) -> bool:
-        """A Tick with what it changed; whether `text` is a new one."""
+    def take(self, now_ns: Nanos, changes: Sequence[Change]) -> dict[str, str]:
+        """A Tick with what it changed."""
         if any(change.kind in LIMITS_MOVED for change in changes):
             self._limits = None
-        if not changes and now_ns - self._said_ns < AGAIN_EVERY_NS:
-            return False
-        picture = self._alarms.picture()
+        if not changes and 0 <= now_ns - self._said_ns < AGAIN_EVERY_NS:
+            return {}
         self._said_ns = now_ns
-        if not changes and not picture.alarms and not picture.pauses and _same(picture, self._said):
-            return False
-        self._write(picture)
-        return True
+        before = self.limits
+        self._write()
+        new = {"alarms": self.alarms}
+        return new if self.limits == before else {"limits": self.limits, **new}
 
-    def _write(self, picture: AlarmPicture) -> None:
-        if self._limits is not self._alarms.limits:
-            self._limits = self._alarms.limits
+    def told(self) -> LimitsTold:
+        """The limits, and what the present values would make of them."""
+        limits, seen = self._watch.limits, self._watch.engine.seen
+        metrics = {limit.auto.metric for row in TABLE for limit in row.limits if limit.auto is not None}
+        present: dict[str, float] = {}
+        for metric in metrics:
+            known = seen.value(metric, PRESENT_S[metric]) if metric in PRESENT_S else seen.value(metric)
+            if known is not None and known.value is not None:
+                present[metric] = known.value
+        proposed = [_proposal(row, key, limit, present) for row, key, limit in limits.proposals(present)]
+        return LimitsTold(bed=self._bed, limits=limit_rows(limits), proposed=tuple(proposed))
+
+    def _write(self) -> None:
+        if self._limits is not self._watch.limits:
+            self._limits = self._watch.limits
             self._rows = limit_rows(self._limits)
-        self._said = picture
-        state = PictureState.model_validate(picture, from_attributes=True)
-        seen = AlarmsSeen(bed=self._bed, now_ns=picture.t_ns, picture=state, limits=self._rows)
-        self.text = seen.model_dump_json()
+            self.limits = LimitsSeen(bed=self._bed, limits=self._rows).model_dump_json()
+        state = PictureState.model_validate(self._watch.picture(), from_attributes=True)
+        judged_ns = max(self._watch.judged_ns, 0)
+        self.alarms = AlarmsSeen(bed=self._bed, now_ns=judged_ns, picture=state).model_dump_json()
 
 
-def _same(now: AlarmPicture, before: AlarmPicture | None) -> bool:
-    """Whether two pictures without alarms and pauses look the same."""
-    return (
-        before is not None
-        and not before.alarms
-        and not before.pauses
-        and ((now.off, now.unarmed, now.differing) == (before.off, before.unarmed, before.differing))
+def _proposal(row: str, key: str, limit: float, present: dict[str, float]) -> ProposalState:
+    """A proposal with the rule that made it."""
+    auto = next(one.auto for one in ROWS[row].limits if one.key == key)
+    assert auto is not None
+    return ProposalState(
+        row=row,
+        key=key,
+        limit=limit,
+        metric=auto.metric,
+        value=present[auto.metric],
+        unit=OBSERVABLES[auto.metric].unit,
+        times=auto.times,
+        plus=auto.plus,
+        least=auto.least,
+        most=auto.most,
     )
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
+from urllib.parse import quote
 
 import aiohttp
 from pydantic import Field, TypeAdapter, ValidationError
 
-from daemon.control.messages import Act, Acted, Live, State
+from daemon.control.messages import Act, Acted, LimitsTold, Live, ScreensSeen, State
 
 SILENT_AFTER_S = 2.5
 """A daemon says its state every second. After this long without a word it counts as not answering."""
@@ -102,6 +103,14 @@ class ControlClient:
     async def act(self, act: Act) -> Acted:
         """Hand in an operator's act; the answer says whether it was done. Raises `NotAnswering`."""
         return Acted.model_validate_json(await self._ask("POST", "/command", act.model_dump_json().encode()))
+
+    async def limits(self, bed: str) -> LimitsTold:
+        """The alarm limits of a bed, and those proposed from its present values. Raises `NotAnswering`."""
+        return LimitsTold.model_validate_json(await self._ask("GET", f"/limits?bed={quote(bed)}"))
+
+    async def screens(self, seen: ScreensSeen) -> None:
+        """Say which pages are open. Raises `NotAnswering`."""
+        await self._ask("POST", "/screens", seen.model_dump_json().encode())
 
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/json"} if body else {}

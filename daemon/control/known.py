@@ -21,6 +21,7 @@ from daemon.control.messages import (
     RhythmState,
     WaveState,
 )
+from daemon.control.occupant import PatientState
 from daemon.model.findings import Conclusions, DisplayBlock, Event, Metric, Quality, Rhythm
 from daemon.model.signals import DeviceSeen
 
@@ -47,6 +48,7 @@ class KnownBed:
     name: str
     display: DisplayState
     waves: WaveState | None = None
+    patient: PatientState | None = None
     measured_changed: bool = False
     events_changed: bool = False
     _metrics: dict[str, Metric | MetricState] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class KnownBed:
             quality=_as(QualityState, self._quality),
             rhythms=tuple(RhythmState(label=one.name, since_ns=one.t_ns) for one in self._rhythms.values()),
             devices=tuple(_as(DeviceState, self._devices).values()),
+            patient=self.patient,
         )
 
     def measured(self) -> MeasuredSeen:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from daemon.alarms.watch import Watch
 from daemon.control.board import AlarmBoard
 from daemon.control.known import KnownBed
-from daemon.control.messages import BeatSeen, DisplayState, FactSeen, State
+from daemon.control.messages import BeatSeen, DisplayState, FactSeen, LimitsTold, State
+from daemon.control.occupant import PatientState
 from daemon.control.waves import encode_waves
 from daemon.model.alarms import Change
 from daemon.model.findings import (
@@ -126,11 +127,17 @@ class LiveHub:
         """From now on the screens are told of these alarms."""
         self._boards[bed] = AlarmBoard(bed, alarms)
 
+    def occupy(self, bed: str, patient: PatientState | None) -> None:
+        """Who is at a bed now; None clears the name from the screens."""
+        self._beds[bed].patient = patient
+        self._due(SOON_NS)
+
     def subscribe(self) -> Subscription:
         subscription = Subscription(len(self._beds))
         subscription.offer_latest("state", self.state().model_dump_json())
         for name, board in self._boards.items():
-            subscription.offer_latest(f"alarms {name}", board.text)
+            subscription.offer_latest(f"limits {name}", board.limits)
+            subscription.offer_latest(f"alarms {name}", board.alarms)
         for bed in self._beds.values():
             subscription.offer_latest(f"measured {bed.bed}", bed.measured().model_dump_json())
             subscription.offer_latest(f"events {bed.bed}", bed.events().model_dump_json())
@@ -144,6 +151,11 @@ class LiveHub:
         """The display filters of a bed; None where there is no such bed."""
         known = self._beds.get(bed)
         return known.display if known else None
+
+    def limits(self, bed: str) -> LimitsTold | None:
+        """The alarm limits of a bed, and those proposed now; None where there is no such bed."""
+        board = self._boards.get(bed)
+        return board.told() if board else None
 
     def state(self) -> State:
         self._seq += 1
@@ -176,8 +188,8 @@ class LiveHub:
         if isinstance(item, Tick):
             self._now_ns = max(self._now_ns, item.t_ns)
             board = self._boards.get(bed)
-            if board is not None and board.take(item.t_ns, changes):
-                self._offer(f"alarms {bed}", board.text)
+            for kind, text in board.take(item.t_ns, changes).items() if board is not None else ():
+                self._offer(f"{kind} {bed}", text)
             self._tell()
         elif isinstance(item, SampleBlock):
             self._now_ns = max(self._now_ns, item.arrived_ns)

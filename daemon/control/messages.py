@@ -2,9 +2,11 @@
 
 `GET /live` is a WebSocket. Text messages are `Live`: a `State`, the latest truth about every bed, sent when it changes and
 at least every second; what changes slowly and is long has messages of its own, one a bed (`MeasuredSeen`, `EventsSeen`);
-an `AlarmsSeen` for each bed, at once when anything of its alarms changes; and a `BeatSeen` for each beat. Binary messages are wave frames (waves.py). A reader that is late loses wave frames
-and older texts; the newest text of each kind always comes.
-`POST /command` takes an `Act` and answers an `Acted`. `GET /status` answers a `State`.
+an `AlarmsSeen` for each bed, at once when anything of its alarms changes and every second, a `LimitsSeen` when its limits do;
+and a `BeatSeen` for each beat. Binary messages are wave frames (waves.py). A reader that is late loses wave frames and older
+texts; the newest text of each kind always comes.
+`POST /command` takes an `Act` and answers an `Acted`. `GET /status` answers a `State`, `GET /limits?bed=` a `LimitsTold`.
+`POST /screens` takes a `ScreensSeen`, every second from whoever serves screens.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.control.occupant import PatientState
 
 PriorityWord = Literal["low", "medium", "high"]
 
@@ -94,6 +98,7 @@ class BedState(_Message):
     quality: dict[str, QualityState] = Field(default_factory=dict)
     rhythms: tuple[RhythmState, ...] = ()
     devices: tuple[DeviceState, ...] = ()
+    patient: PatientState | None = None
 
 
 class FactSeen(_Message):
@@ -298,19 +303,64 @@ class LimitRowState(_Message):
 
 
 class AlarmsSeen(_Message):
-    """The alarms of a bed as of Tick `now_ns`, and its limits: one row a line of the alarm table, in its order.
+    """The alarms of a bed. `now_ns` is the last Tick that the engine has judged: one that stands still is one that is broken.
 
-    Said with the Tick that changed anything, and every second while an alarm is listed or a pause is on.
+    Said with the Tick that changed anything, and every second.
     """
 
     type: Literal["alarms"] = "alarms"
     bed: str
     now_ns: int
     picture: PictureState = PictureState()
+
+
+class LimitsSeen(_Message):
+    """What can be set of the alarms of a bed: one row a line of the alarm table, in its order. Said when it changes."""
+
+    type: Literal["limits"] = "limits"
+    bed: str
     limits: tuple[LimitRowState, ...] = ()
 
 
-Live = State | MeasuredSeen | EventsSeen | AlarmsSeen | BeatSeen
+class ProposalState(_Message):
+    """A limit proposed from the present `value` of `metric`: times x value + plus, kept within `least` .. `most`."""
+
+    row: str
+    key: str
+    limit: float
+    metric: str
+    value: float
+    unit: str
+    times: float
+    plus: float
+    least: float
+    most: float
+
+
+class LimitsTold(_Message):
+    """The limits of a bed, and those that its present values propose. To be confirmed by a person, never set unasked."""
+
+    bed: str
+    limits: tuple[LimitRowState, ...] = ()
+    proposed: tuple[ProposalState, ...] = ()
+
+
+class ScreenState(_Message):
+    """A page that is open on `bed` ("" = on all beds): in view, drawing, and whether alarms are heard from it."""
+
+    bed: str
+    visible: bool
+    draws: bool
+    sound: Literal["on", "off", "blocked", "none"]
+
+
+class ScreensSeen(_Message):
+    """All pages that are open now."""
+
+    screens: tuple[ScreenState, ...] = ()
+
+
+Live = State | MeasuredSeen | EventsSeen | AlarmsSeen | LimitsSeen | BeatSeen
 
 AlarmVerb = Literal[
     "acknowledge",

@@ -1,19 +1,20 @@
-"""The daemon's socket: `GET /live`, `GET /status`, `POST /command`. See messages.py for what travels."""
+"""The daemon's socket: `GET /live`, `/status` and `/limits`, `POST /command` and `/screens`. See messages.py for what travels."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
 from daemon.control.live import LiveHub, Subscription, displayed
-from daemon.control.messages import Act, Acted
+from daemon.control.messages import Act, Acted, ScreensSeen
 from daemon.words import say
 
 log = logging.getLogger(__name__)
@@ -26,16 +27,30 @@ DECIDED_WITHIN_S = 2.0
 """An act on alarms is decided at the next Tick; after this long nobody decides any more."""
 
 
+class Routes(Protocol):
+    """Further routes of the socket, in a file of their own."""
+
+    def add_to(self, app: web.Application) -> None: ...
+
+
 class Server:
-    """Serves the hub on a Unix socket.
+    """Serves the hub on a Unix socket, and `more` beside it.
 
     `act` carries out an operator's act on the caller's loop: at once (None), or it gives a future of the reason in words for
-    which it was refused, "" when it was done.
+    which it was refused, "" when it was done. `screens` hears which pages are open.
     """
 
-    def __init__(self, hub: LiveHub, act: Callable[[Act], asyncio.Future[str] | None]) -> None:
+    def __init__(
+        self,
+        hub: LiveHub,
+        act: Callable[[Act], asyncio.Future[str] | None],
+        screens: Callable[[ScreensSeen], None] = lambda _: None,
+        more: Sequence[Routes] = (),
+    ) -> None:
         self._hub = hub
         self._act = act
+        self._screens = screens
+        self._more = more
         self._done: OrderedDict[str, asyncio.Task[Acted]] = OrderedDict()
         self._readers: set[web.WebSocketResponse] = set()
 
@@ -44,7 +59,11 @@ class Server:
         app = web.Application(client_max_size=LARGEST_REQUEST)
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/limits", self._limits)
         app.router.add_post("/command", self._command)
+        app.router.add_post("/screens", self._seen)
+        for routes in self._more:
+            routes.add_to(app)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -63,6 +82,19 @@ class Server:
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(text=self._hub.state().model_dump_json())
+
+    async def _limits(self, request: web.Request) -> web.Response:
+        told = self._hub.limits(request.query.get("bed", ""))
+        if told is None:
+            raise web.HTTPNotFound
+        return web.json_response(text=told.model_dump_json())
+
+    async def _seen(self, request: web.Request) -> web.Response:
+        try:
+            self._screens(ScreensSeen.model_validate_json(await request.read()))
+        except ValidationError:
+            raise web.HTTPBadRequest from None
+        return web.Response(status=204)
 
     async def _command(self, request: web.Request) -> web.Response:
         try:
@@ -98,7 +130,10 @@ class Server:
         response = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, compress=False, max_msg_size=1024, writer_limit=0
         )
-        await response.prepare(request)
+        try:
+            await response.prepare(request)
+        except ConnectionError:  # whoever asked has given up while the daemon was busy
+            return response
         subscription = self._hub.subscribe()
         self._readers.add(response)
         writer = asyncio.create_task(_write(response, subscription), name="control: live writer")

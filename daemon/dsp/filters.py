@@ -13,6 +13,7 @@ The designs are closed forms (docs/decisions/0003-filter-design.md); tests compa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -113,6 +114,19 @@ class Cascade:
             self._state[:, restart] = np.outer(self._steady, x[0, restart])
         y: Floats = self._direct @ x + self._observe @ self._state
         self._state = self._advance @ self._state + self._control @ x
+        return y
+
+    def steps(self, x: Floats, restarts: Sequence[Mask | None]) -> Floats:
+        """As `step` of each of (hops, hop, leads), to the same bits; (hops, hop x cascades, leads)."""
+        driven = self._control @ x
+        states = np.empty_like(driven)
+        for k, restart in enumerate(restarts):
+            if restart is not None:
+                self._state[:, restart] = np.outer(self._steady, x[k, 0, restart])
+            states[k] = self._state
+            self._state = self._advance @ self._state + driven[k]
+        y: Floats = self._direct @ x
+        y += self._observe @ states
         return y
 
 
@@ -216,3 +230,12 @@ class Bridge:
         self._stale = np.where(some, hop - 1 - from_place[-1], self._stale + hop)
         self._last = bridged[-1]
         return bridged, restart if restart.any() else None
+
+    def steps(self, x: Floats, good: Mask) -> tuple[Floats, list[Mask | None]]:
+        """As `step` of each of (hops, hop, leads)."""
+        if good.all() and (self._stale <= self._patience).all():
+            self._last = x[-1, -1]
+            self._stale[:] = 0
+            return x, [None] * len(x)
+        each = [self.step(*hop) for hop in zip(x, good, strict=True)]
+        return np.stack([bridged for bridged, _ in each]), [restart for _, restart in each]

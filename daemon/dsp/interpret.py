@@ -17,12 +17,22 @@ from daemon.dsp.ecg.fibrillating import Atria
 from daemon.dsp.ecg.measures.per_beat import BeatIntervals
 from daemon.dsp.ecg.measures.said import Concluded, Measured
 from daemon.dsp.ecg.measures.stage import Measures
-from daemon.dsp.ecg.rhythm.said import EventSaid, RhythmSaid, Said
+from daemon.dsp.ecg.rhythm.said import EventSaid, RhythmSaid, RunSaid, Said
 from daemon.dsp.ecg.rhythm.table import RhythmTable
 from daemon.dsp.ecg.rhythm.watch import RhythmWatch
 from daemon.dsp.filters import Mask
 from daemon.dsp.quality import LeadQuality
-from daemon.model.findings import Conclusions, Event, Evidence, Finding, Metric, Rhythm, Waves, Why
+from daemon.model.findings import (
+    Conclusions,
+    Event,
+    Evidence,
+    Finding,
+    Metric,
+    Rhythm,
+    RunCounted,
+    Waves,
+    Why,
+)
 from daemon.model.signals import Nanos
 from daemon.units import OBSERVABLES
 
@@ -103,6 +113,9 @@ class Interpretation:
                 evidence = Evidence(self._segment, said.onset, last, said.rule)
                 end_ns = None if said.end is None else time_of(said.end)
                 return [Rhythm(time_of(said.onset), due_ns, end_ns, said.label, evidence)]
+            case RunSaid():
+                evidence = Evidence(self._segment, said.onset, said.due, said.rule)
+                return [RunCounted(time_of(said.onset), due_ns, said.beats, said.bpm, evidence)]
             case EventSaid():
                 evidence = Evidence(self._segment, said.first, said.last, said.rule)
                 return [Event(time_of(said.at), due_ns, said.name, said.numbers, evidence, said.detail)]

@@ -2,7 +2,7 @@
 
 | trouble | measure | window |
 |---|---|---|
-| flat | peak to peak under 20 uV (20 counts where the unit is arbitrary) | 1 s |
+| flat | peak to peak under 4 uV or 2.5 counts, at most 20 uV (20 counts where the unit is arbitrary) | 1 s |
 | saturated | share of samples at the converter's rail | 1 s |
 | wander | peak to peak below 0.7 Hz | 2 s |
 | motion | its change within a quarter second: an electrode that shifts, not one that drifts | 1 s |
@@ -18,8 +18,10 @@ ventricular fibrillation is not a good-looking signal either. What stops it is `
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from daemon.dsp.filters import Bridge, Cascade, Floats, Mask, high_pass, low_pass, response
 from daemon.dsp.leads import Montage
@@ -30,7 +32,8 @@ PIECES = 5
 
 _SECOND = 4  # hops
 _SLOW_HZ, _FAST_HZ = 0.7, 40.0
-_FLAT_MV, _FLAT_COUNTS = 0.020, 20.0
+# Between the beats of a slow heart a good lead may lie within 5 uV for a second; a dead one is steady to its last count.
+_FLAT_MV, _FLAT_STEPS, _FLAT_MOST_MV, _FLAT_COUNTS = 0.004, 2.5, 0.020, 20.0
 _RAILED, _UNRAILED = (
     0.8,
     0.2,
@@ -48,9 +51,15 @@ _LIMITS: dict[Trouble, tuple[float, float]] = {
 _TROUBLES = tuple(_LIMITS)
 _GOOD = np.array([[_LIMITS[t][0]] for t in _TROUBLES])
 _SPAN = np.log(np.array([[_LIMITS[t][1]] for t in _TROUBLES]) / _GOOD)
-_LAST = (np.arange(2 * _SECOND)[:, None] - np.arange(_SECOND)) % (2 * _SECOND)
-"""Places of the hops of the last second in a ring of two, by the place of the newest."""
+_KEPT = 2 * _SECOND - 1
+"""Hops before a new one that its longest window holds."""
+_AGO = (np.arange(_SECOND)[:, None] - np.arange(_SECOND)) % _SECOND
+"""How many hops ago the hops of the last second came, in the order of their number modulo its length; by that of the newest."""
 _RISE, _FALL, _INSIDE, _RELUCTANCE = 0.5, 0.125, 0.2, 0.3
+
+
+Places = npt.NDArray[np.int64]
+Numbers = TypeVar("Numbers", Floats, npt.NDArray[np.complex128])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,22 @@ class LeadQuality:
     score: float = 1.0
 
 
-class Indices:
-    """The measures of every measured lead, hop by hop of `hop` samples (a multiple of `PIECES`).
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Of some hops: `severity` (hops, troubles, measured), zeros until a second has been seen.
 
-    `flat` and `railed` (measured,) hold for the samples that come after the hop just given.
+    `flat` and `railed` (hops, measured) hold for the samples that come after each hop.
+    """
+
+    severity: Floats
+    flat: Mask
+    railed: Mask
+
+
+class Indices:
+    """The measures of every measured lead, in hops of `hop` samples (a multiple of `PIECES`), many of them at once.
+
+    `flat` and `railed` (measured,) hold for the samples that come after the last hop given.
     """
 
     def __init__(self, montage: Montage, rate_hz: float, hop: int) -> None:
@@ -81,7 +102,8 @@ class Indices:
         )
         self._bridge = Bridge(leads, patience=round(0.2 * rate_hz))
         gain = np.array([np.abs(montage.gain[used, 0]).max() for used in montage.mixed], dtype=np.float64)
-        self._flat_below = np.where(montage.in_millivolts, _FLAT_MV, _FLAT_COUNTS * gain)
+        flat_mv = np.minimum(np.maximum(_FLAT_MV, _FLAT_STEPS * gain), _FLAT_MOST_MV)
+        self._flat_below = np.where(montage.in_millivolts, flat_mv, _FLAT_COUNTS * gain)
         mains = np.array([hz for hz in (50.0, 60.0) if hz < 0.49 * rate_hz])
         phase = np.exp(-2j * np.pi * np.outer(mains, np.arange(hop)) / rate_hz)
         passed = np.abs(response(fast, mains, rate_hz))
@@ -95,52 +117,81 @@ class Indices:
         leads = self._leads
         self._bridge.skip(n)
         self._seen = 0
-        self._low = np.full((2 * _SECOND, 2, leads), np.inf)  # of the signal, and of what is slow in it
-        self._high = np.full((2 * _SECOND, 2, leads), -np.inf)
-        self._shift = np.zeros((_SECOND, leads))
-        self._tones = np.zeros((_SECOND, len(self._tone), leads), dtype=np.complex128)
-        self._pieces = np.zeros((2 * _SECOND, PIECES, leads))
-        self._rail = np.zeros((_SECOND, leads))
+        # Of the last hops, as many as a window of two seconds needs before a new one.
+        # Highest value of the signal and of what is slow in it, the lowest of both turned over, and how far the slow part went.
+        self._spans = np.full((_KEPT, 5, leads), -np.inf)
+        self._tones = np.zeros((_KEPT, len(self._tone), leads), dtype=np.complex128)
+        self._pieces = np.full((_KEPT, PIECES, leads), np.inf)
+        self._rail = np.zeros((_KEPT, leads))
         self._rotation = np.ones_like(self._turn)
         self.flat = np.zeros(leads, dtype=np.bool_)
         self.railed = np.zeros(leads, dtype=np.bool_)
 
-    def step(self, millivolts: Floats, saturated: Mask, good: Mask) -> Floats:
-        """All of shape (hop, measured). Severities (troubles, measured), zeros until a second has been seen."""
-        x, restart = self._bridge.step(millivolts, good)
-        both = self._filters.step(x, restart)
-        fast = both[self._hop :]
-        here, second = self._seen % (2 * _SECOND), self._seen % _SECOND
-        self._seen += 1
+    def push(self, millivolts: Floats, saturated: Mask, good: Mask) -> Indexed:
+        """Take whole hops, all of shape (hops, hop, measured)."""
+        hops = len(millivolts)
+        x, restarts = self._bridge.steps(millivolts, good)
+        both = self._filters.steps(x, restarts)
+        fast = both[:, self._hop :]
         # The reductions are called as such: with a few leads numpy's methods around them cost more than they do.
-        least, most, total = np.minimum.reduce, np.maximum.reduce, np.add.reduce
-        spanned = np.array([x, both[: self._hop]])
-        self._low[here], self._high[here] = least(spanned, axis=1), most(spanned, axis=1)
-        self._shift[second] = self._high[here, 1] - self._low[here, 1]
-        self._rotation = self._rotation * self._turn
-        self._tones[second] = self._rotation * (self._tone @ fast)
-        pieces = total(np.square(fast).reshape(PIECES, -1, self._leads), axis=1)
-        self._pieces[here] = pieces / (self._hop // PIECES)
-        self._rail[second] = total(saturated, dtype=np.float64) / self._hop
-        return self._judged(second)
+        total = np.add.reduce
+        pieces = total(np.square(fast).reshape(hops, PIECES, -1, self._leads), axis=2) / (self._hop // PIECES)
+        self._spans = _kept(self._spans, self._spanned(x, both[:, : self._hop]))
+        self._tones = _kept(self._tones, self._turned(hops) * (self._tone @ fast))
+        self._pieces = _kept(self._pieces, pieces)
+        self._rail = _kept(self._rail, total(saturated, axis=1, dtype=np.float64) / self._hop)
+        seen = self._seen + np.arange(1, hops + 1)
+        self._seen += hops
+        second, two = _most_in_windows(self._spans)
+        flat = (second[:, 0] + second[:, 2] < self._flat_below) & (seen >= _SECOND)[:, None]
+        self.flat = flat[-1]
+        severity = self._severity(seen, wander=two[:, 1] + two[:, 3], shift=second[:, 4])
+        return Indexed(severity, flat, self._railed(hops))
 
-    def _judged(self, second: int) -> Floats:
-        least, most, total = np.minimum.reduce, np.maximum.reduce, np.add.reduce
-        if self._seen >= _SECOND:
-            last = _LAST[(self._seen - 1) % (2 * _SECOND)]
-            self.flat = most(self._high[last, 0]) - least(self._low[last, 0]) < self._flat_below
-        rail = (self._rail[second] + self._rail[second - 1]) / 2.0
-        self.railed = np.where(self.railed, rail > _UNRAILED, rail >= _RAILED)
-        if self._seen < _SECOND:
-            return np.zeros((len(_TROUBLES), self._leads))
-        seen = min(self._seen, 2 * _SECOND)
-        tone = most(np.abs(total(self._tones)), initial=0.0)
-        wander = most(self._high[:, 1]) - least(self._low[:, 1])
-        middle = _middle(self._pieces[:seen].reshape(-1, self._leads))
-        muscle = np.sqrt(np.maximum(middle - tone**2 / 2.0, 0.0))
-        values = np.array([total(self._rail) / _SECOND, wander, most(self._shift), tone, muscle])
+    def _spanned(self, x: Floats, slow: Floats) -> Floats:
+        """A hop's part of `_spans`, of (hops, hop, leads)."""
+        values = np.empty((len(x), 4, self._leads, self._hop))
+        values[:, 0], values[:, 1] = x.transpose(0, 2, 1), slow.transpose(0, 2, 1)
+        np.negative(values[:, :2], out=values[:, 2:])
+        spans = np.empty((len(x), 5, self._leads))
+        np.maximum.reduce(values, axis=3, out=spans[:, :4])
+        spans[:, 4] = spans[:, 1] + spans[:, 3]
+        return spans
+
+    def _turned(self, hops: int) -> npt.NDArray[np.complex128]:
+        """The phase of the mains at each hop, against its phase in the first one."""
+        turned = []
+        for _ in range(hops):
+            self._rotation = self._rotation * self._turn
+            turned.append(self._rotation)
+        return np.stack(turned)
+
+    def _railed(self, hops: int) -> Mask:
+        rail = (self._rail[_KEPT:] + self._rail[_KEPT - 1 : -1]) / 2.0
+        begins, stays = rail >= _RAILED, rail > _UNRAILED
+        railed = np.empty_like(begins)
+        for hop in range(hops):
+            railed[hop] = self.railed = np.where(self.railed, stays[hop], begins[hop])
+        return railed
+
+    def _severity(self, seen: Places, wander: Floats, shift: Floats) -> Floats:
+        """Of the last hops, after which `seen` (hops,) of them had been seen."""
+        total = np.add.reduce
+        # Hop k of the stream is summed at place k % _SECOND, so that the last bit does not depend on how many come at once.
+        second = np.arange(_KEPT, _KEPT + len(seen))[:, None] - _AGO[(seen - 1) % _SECOND]
+        tones = np.abs(total(self._tones[second], axis=1))
+        tone = np.maximum.reduce(tones, axis=1, initial=0.0)
+        middle = _middle(self._pieces, np.minimum(seen, 2 * _SECOND) * PIECES)
+        values = np.empty((len(seen), len(_TROUBLES), self._leads))
+        values[:, 0] = total(self._rail[second], axis=1) / _SECOND
+        values[:, 1] = wander
+        values[:, 2] = shift
+        values[:, 3] = tone
+        values[:, 4] = np.sqrt(np.maximum(middle - tone**2 / 2.0, 0.0))
         severity: Floats = 1.0 + np.log(np.maximum(values, 1e-9) / _GOOD) / _SPAN
-        return np.minimum(np.maximum(severity, 0.0), 3.0)
+        severity = np.minimum(np.maximum(severity, 0.0), 3.0)
+        severity[seen < _SECOND] = 0.0
+        return severity
 
 
 class Quality:
@@ -211,12 +262,29 @@ class Quality:
         return LeadQuality(best.grade, best.trouble, electrodes, best.score)
 
 
-def _middle(pieces: Floats) -> Floats:
-    """Median over the rows."""
-    n = len(pieces)
-    below, above = (n - 1) // 2, n // 2
-    ordered = np.partition(pieces, (below, above), axis=0)
-    middle: Floats = (ordered[below] + ordered[above]) / 2.0
+def _kept(past: Numbers, new: Numbers) -> Numbers:
+    """The last hops, and the new ones behind them."""
+    return np.concatenate([past[-_KEPT:], new])
+
+
+def _most_in_windows(x: Floats) -> tuple[Floats, Floats]:
+    """The largest of the hops of the second, and of the two seconds, that end with each new one; by doubling."""
+    pairs = np.maximum(x[:-1], x[1:])
+    second = np.maximum(pairs[:-2], pairs[2:])
+    return second[_SECOND:], np.maximum(second[:-_SECOND], second[_SECOND:])
+
+
+def _middle(pieces: Floats, n: Places) -> Floats:
+    """Median (hops, leads) of the least `n` (hops,) pieces of the two seconds that end with each new hop."""
+    leads, size = pieces.shape[2], pieces.itemsize
+    windows: Floats = np.ndarray(  # of each hop all its pieces, overlapping, without copying
+        (len(n), 2 * _SECOND * PIECES, leads),
+        np.float64,
+        pieces,
+        strides=(PIECES * leads * size, leads * size, size),
+    )
+    ordered, hop = np.sort(windows, axis=1), np.arange(len(n))
+    middle: Floats = (ordered[hop, (n - 1) // 2] + ordered[hop, n // 2]) / 2.0
     return middle
 
 

@@ -117,13 +117,16 @@ class HeartRate:
 
     def at(self, sample: int, noisy: bool) -> Rate:
         """The rate as of `sample`; `noisy`: the signal is too poor to say that it holds no beats."""
+        why = self.why(sample, noisy)
+        return Rate(self._bpm, None, self._lead, self._first) if why is None else Rate(None, why)
+
+    def why(self, sample: int, noisy: bool) -> Why | None:
+        """Why there is no rate as of `sample`; None where there is one."""
         if self._usable_from is None:
-            return Rate(None, self._reason)
+            return self._reason
         if self._seconds(max(self._last or 0, self._usable_from), sample) > self._patience_s:
-            return Rate(None, Why.NOISE if noisy else Why.NO_BEATS)
-        if self._bpm is None:
-            return Rate(None, Why.LEARNING)
-        return Rate(self._bpm, None, self._lead, self._first)
+            return Why.NOISE if noisy else Why.NO_BEATS
+        return Why.LEARNING if self._bpm is None else None
 
     def _seconds(self, first: int, stop: int) -> float:
         return (stop - first) / self._rate_hz

@@ -31,7 +31,7 @@ SLOWEST_SAMPLING_HZ = 125.0
 """Below it no beat is looked for; waves and quality are there."""
 
 _BRIDGED_S = 0.2
-_STRETCH_S = 6.0
+_STRETCH_S = 12.0
 
 _SECOND_NS: Nanos = 1_000_000_000
 
@@ -184,7 +184,7 @@ class EcgSegment:
         self._group = []
         into_group = begin % (self._hop * PIECES)
         if into_group:
-            nothing = np.zeros((into_group, len(self._montage.measured)))
+            nothing = np.zeros((len(self._montage.measured), into_group))
             self._group = [(nothing, nothing > 0, nothing > 0)]
         if self._display and leapt:
             self._display.skip()
@@ -216,56 +216,67 @@ class EcgSegment:
         standing = self._electrodes.standing(first, n)
         own = self._own
         good: Mask = np.logical_and(standing[own], present)
-        usable, railed = good.copy(), np.zeros_like(good)
-        judged: dict[int, _Judged] = {}
-        reasons: dict[int, Why] = {}
-        saturated = self._montage.saturated(counts)
-        group = hop * PIECES
-        at = 0
-        while at < n:
-            stop = min(n, at + group - (first + at) % group)
-            part = slice(at, stop)
-            railed[:, part] = self._indices.railed[:, None]
-            usable[:, part] &= ~(self._indices.railed | self._indices.flat)[:, None]
-            if not usable[:, part].all():
-                for k in range(at // hop, stop // hop):
-                    reasons[k] = self._reason(bool(standing[own, k * hop : (k + 1) * hop].all()))
-            self._group.append((millivolts[:, part].T, saturated[:, part].T, good[:, part].T))
-            if (first + stop) % group == 0:
-                judged[stop // hop - 1] = self._judge(first + stop - 1)
-            at = stop
+        railed, flat, judged = self._judge(first, millivolts, self._montage.saturated(counts), good)
+        usable = good & ~(railed | flat)
         found = {} if self._reading is None else self._reading.push(first, millivolts, usable, present)
         alive: list[bool] = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2)).tolist()
         visible = standing & self._montage.spread(good & ~railed) if self._display else standing
         findings: list[Finding] = []
         for k in range(n // hop):
-            last = first + (k + 1) * hop - 1
-            self._rate.signal(last + 1 - hop, last + 1, None if alive[k] else reasons[k])
+            part = slice(k * hop, (k + 1) * hop)
+            last = first + part.stop - 1
+            if not alive[k]:
+                reason = self._reason(standing[own, part], railed[:, part.start], flat[:, part.start])
+                self._rate.signal(last + 1 - hop, last + 1, reason)
+            elif k == 0 or not alive[k - 1]:
+                self._rate.signal(last + 1 - hop, last + 1, None)
             findings += self._said(last, judged.get(k), found.get(last // hop, ()))
             if self._display:
-                part = slice(k * hop, (k + 1) * hop)
                 findings += self._drawn(
                     last, millivolts[:, part].T, (good & ~railed)[:, part].T, visible[:, part].T
                 )
         return findings
 
-    def _reason(self, attached: bool) -> Why:
-        """Why no lead could be used, should that be so."""
-        if not attached:
+    @staticmethod
+    def _reason(standing: Mask, railed: Mask, flat: Mask) -> Why:
+        """Why no lead could be used, of leads that stand (leads, n), lie at their rail or flat (leads,)."""
+        if not standing.all():
             return Why.LEADS_OFF
-        if self._indices.railed.any():
+        if railed.any():
             return Why.SATURATED
-        return Why.FLAT if self._indices.flat.any() else Why.NO_SIGNAL
+        return Why.FLAT if flat.any() else Why.NO_SIGNAL
 
-    def _judge(self, last: int) -> _Judged:
-        """Judge the group of hops that ends with sample `last`."""
-        x, saturated, good = (
-            parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*self._group, strict=True)
-        )
-        self._group = []
-        severity = self._indices.step(np.ascontiguousarray(x), saturated, good)
+    def _judge(
+        self, first: int, millivolts: Floats, saturated: Mask, good: Mask
+    ) -> tuple[Mask, Mask, dict[int, _Judged]]:
+        """Which samples (leads, n) count as at their rail, and as flat; the verdicts on the groups that end here, by their last hop."""
+        indices, n, group = self._indices, millivolts.shape[1], self._hop * PIECES
+        railed, flat = [indices.railed[None]], [indices.flat[None]]
+        judged: dict[int, _Judged] = {}
+        whole = max((first + n) // group * group - first, 0)
+        if whole:
+            groups = [*self._group, (millivolts[:, :whole], saturated[:, :whole], good[:, :whole])]
+            self._group = []
+            parts = (np.concatenate(part, axis=1).T for part in zip(*groups, strict=True))
+            found = indices.push(
+                *(np.ascontiguousarray(part).reshape(-1, group, len(good)) for part in parts)
+            )
+            railed.append(found.railed)
+            flat.append(found.flat)
+            for k, stop in enumerate(range(whole - group * (len(found.flat) - 1), whole + 1, group)):
+                verdict = self._verdict(first + stop - 1, found.severity[k], found.flat[k], found.railed[k])
+                judged[stop // self._hop - 1] = verdict
+        self._group.append((millivolts[:, whole:], saturated[:, whole:], good[:, whole:]))
+        if not any(each.any() for each in (*railed, *flat)):
+            none = np.zeros_like(good)
+            return none, none, judged
+        place = np.arange(first, first + n) // group - first // group
+        return np.concatenate(railed)[place].T, np.concatenate(flat)[place].T, judged
+
+    def _verdict(self, last: int, severity: Floats, flat: Mask, railed: Mask) -> _Judged:
+        """On the group of hops that ends with sample `last`."""
         off = self._electrodes.settled_off(last)
-        changed = self._quality.step(severity, self._indices.flat, self._indices.railed, off)
+        changed = self._quality.step(severity, flat, railed, off)
         if changed and self._reading is not None:
             self._reading.quality(last + 1, self._quality.leads)
         return _Judged(changed, self._quality.leads["global"])
@@ -275,7 +286,7 @@ class EcgSegment:
         due_ns, before = self._due(last), self._last_rate
         second = due_ns // _SECOND_NS
         quiet = not found and not judged and second <= self._second
-        if quiet and before is not None and self._rate_at(last).why is before.why:
+        if quiet and before is not None and self._why_at(last) is before.why:
             return []
         t_ns = self._fit.time_of(last)
         findings: list[Finding] = []
@@ -318,6 +329,11 @@ class EcgSegment:
         if self._reading is None:
             return Rate(None, Why.ANALYSIS_FAILED)
         return self._rate.at(last, self._together.grade is Grade.POOR)
+
+    def _why_at(self, last: int) -> Why | None:
+        if self._reading is None:
+            return Why.ANALYSIS_FAILED
+        return self._rate.why(last, self._together.grade is Grade.POOR)
 
     def _beat(self, beat: DetectedBeat, due_ns: Nanos) -> list[Finding]:
         t_ns = self._fit.time_of(beat.sample)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from daemon.words import en, en_alarms, en_ecg
+from daemon.words import en, en_alarms, en_clouds, en_ecg
 
 _TABLES: dict[str, Mapping[str, str]] = {
-    "en": MappingProxyType({**en.WORDS, **en_ecg.WORDS, **en_alarms.WORDS})
+    "en": MappingProxyType({**en.WORDS, **en_ecg.WORDS, **en_alarms.WORDS, **en_clouds.WORDS})
 }
 LANGUAGES = tuple(_TABLES)
 

@@ -14,6 +14,7 @@ from daemon.config import Config
 from daemon.control.messages import (
     Act,
     Acted,
+    AlarmsSeen,
     BeatSeen,
     BedState,
     DeviceState,
@@ -24,6 +25,7 @@ from daemon.control.messages import (
     MetricState,
     QualityState,
     RhythmState,
+    ScreensSeen,
     State,
     WaveState,
 )
@@ -103,7 +105,9 @@ class Feeder:
         self.rhythms: tuple[RhythmState, ...] = ()
         self.long: tuple[MeasuredSeen | EventsSeen, ...] = ()
         self.ward: Ward | None = None  # whoever has alarms; set it with `attend`
-        self._told = ""
+        self._told: dict[str, str] = {}
+        self.quiet = True  # without a ward: the alarms of every bed are said to be none, as of now
+        self.screens: list[ScreensSeen] = []
         self.beat_label = "N"
         self.copies = 1  # how often each wave frame is sent
         self.replug()
@@ -112,7 +116,9 @@ class Feeder:
         app = web.Application()
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/limits", self._limits)
         app.router.add_post("/command", self._command)
+        app.router.add_post("/screens", self._screens)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         self.socket.unlink(missing_ok=True)
@@ -179,8 +185,13 @@ class Feeder:
         )
 
     async def say(self) -> None:
-        for message in (self.state(), *self.long):
+        for message in (self.state(), *self.long, *self._quiet()):
             await self._send(message.model_dump_json())
+
+    def _quiet(self) -> list[AlarmsSeen]:
+        """Engines that judge, and beds without alarms."""
+        told = self.beds[1:] if self.ward is not None else self.beds
+        return [AlarmsSeen(bed=bed, now_ns=boot_ns()) for bed in told] if self.quiet else []
 
     async def attend(self, ward: Ward) -> None:
         """From now on the alarms of this ward are those of the bed."""
@@ -190,9 +201,10 @@ class Feeder:
 
     async def _alarms(self) -> None:
         """What the hub says of alarms, when it is new."""
-        if self.ward is not None and (text := await self.ward.text()) != self._told:
-            self._told = text
-            await self._send(text)
+        for kind, text in (await self.ward.texts()).items() if self.ward is not None else ():
+            if text != self._told.get(kind):
+                self._told[kind] = text
+                await self._send(text)
 
     def frame(self, n: int, bed: int = 0) -> bytes:
         stream = Stream("ECG-0042", "ecg", RATE, ())
@@ -242,8 +254,8 @@ class Feeder:
         self._sockets.append(ws)
         if self.talking:
             await ws.send_str(self.state().model_dump_json())
-            if self.ward is not None:
-                await ws.send_str(await self.ward.text())
+            for text in (await self.ward.texts()).values() if self.ward is not None else ():
+                await ws.send_str(text)
         try:
             async for _ in ws:
                 pass
@@ -253,6 +265,16 @@ class Feeder:
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(text=self.state().model_dump_json())
+
+    async def _limits(self, request: web.Request) -> web.Response:
+        told = None if self.ward is None else self.ward.hub.limits(request.query["bed"])
+        if told is None:
+            raise web.HTTPNotFound
+        return web.json_response(text=told.model_dump_json())
+
+    async def _screens(self, request: web.Request) -> web.Response:
+        self.screens.append(ScreensSeen.model_validate_json(await request.read()))
+        return web.Response(status=204)
 
     async def _command(self, request: web.Request) -> web.Response:
         act = Act.model_validate_json(await request.read())
@@ -272,4 +294,6 @@ class Feeder:
 
 
 def config_for(run: Path, beds: tuple[str, ...] = ("1",)) -> Config:
-    return Config(box={"run": run, "name": "test box"}, web={"port": 0}, beds={key: {} for key in beds})
+    return Config(
+        box={"run": run, "data": run, "name": "test box"}, web={"port": 0}, beds={key: {} for key in beds}
+    )

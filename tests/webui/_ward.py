@@ -6,12 +6,14 @@ Tick by Tick, up to now.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 
 from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.limits import Limits
 from daemon.alarms.watch import Watch
+from daemon.bedside import Sink
 from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
 from daemon.model.alarms import Change, ChangeKind
@@ -25,20 +27,29 @@ BED = "1"
 
 
 class Ward:
-    """One bed. Set `rate` (bpm), tell of rhythms and facts; `run` moves time, `text` is what the hub tells its readers."""
+    """One bed. Set `rate` (bpm), tell of rhythms and facts; `run` moves time, `texts` are what the hub tells its readers.
 
-    def __init__(self, past_s: float = 60.0) -> None:
+    `keep` is a sink for the store, as the daemon's: occurrences of all wards have names of their own.
+    """
+
+    _number = itertools.count(1, 1000)
+
+    def __init__(self, past_s: float = 60.0, keep: Sink | None = None) -> None:
+        first_of_all = next(Ward._number)
         display = DisplayState(mode="monitor", mains_hz=50, cleaning=False)
         self.hub = LiveHub(
             boot="boot-1", version="0.1.0", box="b", demo=True, beds=[(BED, BED, display)], utc_ms=lambda: 0
         )
         self.watch = Watch(
-            BED, lambda own, first: AlarmEngine(Limits(own=own), boot="boot-1", first=first), _fail
+            BED,
+            lambda own, first: AlarmEngine(Limits(own=own), boot="boot-1", first=first_of_all + first),
+            _fail,
         )
         self.hub.watch(BED, self.watch)
         self.t_ns = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - round(past_s * S)) // TICK * TICK
         self.rate: float | None = 75.0
         self.stopped = False  # as a daemon whose alarms hang: nothing of them is said again
+        self.keep = keep
         self._changes: list[Change] = []
         self._said = self._beat_ns = 0
 
@@ -53,14 +64,17 @@ class Ward:
             moved = True
         return moved
 
-    async def text(self) -> str:
-        """The newest message on alarms, as a new reader of the hub gets it."""
+    async def texts(self) -> dict[str, str]:
+        """The newest messages on alarms and on limits, as a new reader of the hub gets them."""
         reader = self.hub.subscribe()
         self.hub.unsubscribe(reader)
-        while True:
+        told: dict[str, str] = {}
+        while len(told) < 2:
             message = await reader.take()
-            if isinstance(message, str) and '"type":"alarms"' in message:
-                return message
+            for kind in ("limits", "alarms"):
+                if isinstance(message, str) and f'"type":"{kind}"' in message:
+                    told[kind] = message
+        return told
 
     def rhythm(self, label: str) -> None:
         """A rhythm that begins now and goes on."""
@@ -91,6 +105,8 @@ class Ward:
         changes = self.watch.step(item, findings)
         self._changes += changes
         self.hub.publish(BED, item, findings, changes)
+        if self.keep is not None:
+            self.keep(BED, item, findings, changes)
 
     def _findings(self) -> list[Finding]:
         found: list[Finding] = []

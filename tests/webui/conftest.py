@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from daemon.config import Config
+from daemon.store.writer import Writer
 from tests.webui._feeder import Feeder, boot_ns, config_for
 from tests.webui._ward import Ward
 from webui.app import serving
@@ -138,6 +140,12 @@ def _shown() -> Callable[..., Awaitable[None]]:
     return shown
 
 
+@pytest.fixture(scope="session")
+def findings() -> str:
+    """What is wrong with a page for whoever reads, hears or hits it: a function for the browser, gives a list."""
+    return (Path(__file__).parent / "findings.js").read_text()
+
+
 @pytest.fixture(name="config_for", scope="session")
 def _config_for() -> Callable[..., Config]:
     return config_for
@@ -168,6 +176,19 @@ async def alarm_box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[t
     async with serving(config_for(box.socket.parent)) as site:
         yield box, site.address
     await box.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def recorder(alarm_box: tuple[Feeder, str]) -> AsyncIterator[Writer]:
+    """The store of the box of alarms, open for writing as a daemon has it."""
+    folder = alarm_box[0].socket.parent
+    offset_ns = time.time_ns() - boot_ns()
+    writer = Writer(
+        folder / "vitald.db", boot="boot-1", now=boot_ns, utc_offset_ns=offset_ns, commit_every_s=0.05
+    )
+    await writer.start()
+    yield writer
+    await writer.stop()
 
 
 @pytest.fixture

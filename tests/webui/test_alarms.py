@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
+from daemon.alarms import conditions
 from daemon.alarms.limits import keys_of
 from daemon.alarms.table import ROWS
+from daemon.control.messages import FactSeen
+from daemon.model.alarms import About
 from daemon.model.signals import FactState
 from daemon.words import say, table
+from webui.app import serving
 from webui.pages import alarms
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -22,6 +26,15 @@ async def test_tiles_and_words_know_the_alarm_table() -> None:
     assert all(key in keys_of(row) for pair in alarms.LIMITS.values() for row, key in pair)
     assert {f"limit.{key}" for key in keys} - set(table()) == set()
     assert {row for row in ROWS if f"alarm.{row}" not in table()} == set()
+    assert set(alarms.TECHNICAL) == {name for name, row in ROWS.items() if row.about is About.TECHNICAL}
+
+
+async def test_every_fact_that_has_an_alarm_is_said_by_it_alone() -> None:
+    said = {row for rows in alarms.SPEAKS_FOR.values() for row in rows}
+    failed = {n: r.condition for n, r in ROWS.items() if isinstance(r.condition, conditions.Failed)}
+
+    assert said <= set(ROWS)
+    assert {name for name, c in failed.items() if name not in alarms.SPEAKS_FOR[f"fact.{c.source}"]} == set()
 
 
 def chips(page: Page):
@@ -37,9 +50,19 @@ async def test_without_an_alarm_the_line_is_quiet_and_no_tile_is_lit(attended) -
         assert "no alarms" not in say("page.quiet")
 
 
-async def test_a_box_that_says_nothing_of_alarms_is_not_taken_for_a_quiet_patient(live: Page) -> None:
-    await expect(live.locator("#alarms")).to_have_attribute("data-state", "unknown")
-    await expect(live.locator("#alarms .list")).to_have_text("Alarms not known")
+async def test_a_box_that_says_nothing_of_alarms_is_not_taken_for_a_quiet_patient(
+    page: Page, tmp_path, feeder_of, config_for, shown, until
+) -> None:
+    async with feeder_of(tmp_path / "control.sock", ("1",)) as box:
+        box.quiet = False
+        async with serving(config_for(tmp_path)) as served:
+            await shown(page, served.address)
+            await expect(page.locator("#alarms")).to_have_attribute("data-state", "unknown")
+            await expect(page.locator("#alarms .list")).to_have_text("Alarms not known")
+            await expect(chips(page).locator(".text")).to_have_text("ALARMS NOT UPDATING", timeout=7000)
+            await until(page, "d.sounding === 'high'")
+            box.quiet = True
+            await expect(page.locator("#alarms")).to_have_attribute("data-state", "none", timeout=3000)
 
 
 async def test_a_low_alarm_stands_steadily(attended, ward) -> None:
@@ -125,13 +148,40 @@ async def test_a_latched_alarm_stays_steady_and_says_that_it_is_over(attended, w
         await expect(page.locator("#alarms")).to_have_attribute("data-state", "none", timeout=1000)
 
 
-async def test_alarms_that_the_box_does_not_say_again_are_told_as_old(attended, ward) -> None:
-    ward.rate = 132.0
+async def test_an_engine_that_judges_no_more_is_an_alarm_of_the_page_within_five_seconds(
+    attended, ward, bed_box, until
+) -> None:
+    """Waves, numbers and the connection go on: a failed alarm engine must not look like a quiet patient."""
     async with attended() as page:
-        await expect(chips(page)).to_have_count(1)
+        await page.mouse.click(640, 20)
+        await expect(page.locator("#alarms")).to_have_attribute("data-state", "none")
         ward.stopped = True
-        await expect(page.locator('.state[data-kind="stale"]')).to_have_text(
-            "ALARMS NOT UPDATING", timeout=5000
-        )
+        await until(page, "d.sounding === 'high' && d.bursts === '1'", timeout_s=5)
+        first = chips(page).first
+        await expect(first.locator(".text")).to_have_text("ALARMS NOT UPDATING")
+        await expect(first).to_have_attribute("data-flash", "high")
+        await expect(page.locator("#alarms-assertive")).to_contain_text("Look at the patient.")
+        await until(page, "d.link === 'live' && d.stalled === 'false'", timeout_s=1)
+        await page.keyboard.press("F1")
+        await until(page, "d.sounding === ''", timeout_s=1)
+        await expect(first).to_have_attribute("data-phase", "acknowledged")
+        assert bed_box.acts == []
         ward.stopped = False
-        await expect(page.locator('.state[data-kind="stale"]')).to_have_count(0, timeout=3000)
+        await expect(page.locator("#alarms")).to_have_attribute("data-state", "none", timeout=3000)
+
+
+async def test_what_the_alarm_line_says_is_not_said_beside_it(attended, ward, bed_box) -> None:
+    bed_box.facts = (FactSeen(source="clock", state="failed", since_ns=1),)
+    bed_box.link = "stalled"
+    bed_box.heart_rate, bed_box.why = None, "no_beats"
+    async with attended() as page:
+        texts = page.locator("#line .message")
+        await expect(texts).to_have_count(3)
+        ward.fact("clock")
+        ward.rhythm("ASYS")
+        await expect(page.locator('#alarms .alarm[data-row="asystole"]')).to_be_visible(timeout=8000)
+        await expect(page.locator('#alarms .alarm[data-row="clock_unset"]')).to_be_visible()
+        await expect(texts).to_have_count(1)
+        await expect(texts).to_contain_text("NO DATA ECG")
+        ward.fact("clock", FactState.OK)
+        await expect(texts).to_have_count(2, timeout=2000)

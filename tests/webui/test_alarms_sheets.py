@@ -1,11 +1,11 @@
-"""The limits editor and the list of alarms that were."""
+"""The limits editor."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from playwright.async_api import Page, expect
-
-from daemon.model.signals import FactState
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -84,7 +84,7 @@ async def test_an_alarm_that_is_off_wears_a_crossed_bell_everywhere_and_says_so(
             await expect(screen.locator("#heart-rate .bell")).to_be_visible(timeout=1000)
             await expect(screen.locator('.state[data-kind="off"]')).to_have_text("ALARM OFF HR HIGH")
             await expect(screen.locator("#heart-rate .limits .high")).to_have_text("OFF")
-        await page.locator("#limits-default").click()
+        await page.locator("#limits-keys .all-default").click()
         await expect(other.locator("#heart-rate .bell")).to_be_hidden(timeout=1000)
     assert ward.watch.limits.differing == ()
 
@@ -120,38 +120,36 @@ async def test_a_draft_outlives_what_the_box_says_meanwhile_and_the_keyboard_rea
         await expect(page.locator("#heart-rate .limits .low")).to_have_text("44")
 
 
-async def test_the_history_keeps_what_was_and_shows_one_priority(attended, ward, bed_box) -> None:
-    async with attended() as page:
-        ward.fact("clock")
-        ward.fact("remote")
-        await expect(page.locator("#alarms .alarm")).to_have_count(2)
-        ward.fact("remote", FactState.OK)
-        await expect(page.locator("#alarms .alarm")).to_have_count(1)
-        sheet = await opened(page, "alarms")
-        past = sheet.locator(".past li")
-        await expect(past).to_have_count(2)
-        await expect(past.locator(".text").first).to_have_text("REMOTE ALARMS LOST")
-        await expect(past.first.locator(".length")).to_have_text("for 0:00")
-        await expect(past.last.locator(".length")).to_have_text("now")
-        await expect(sheet.locator(".since-when")).to_contain_text("on this screen since")
-        await sheet.locator('input[name=priority][value="low"]').check(force=True)
-        await expect(past).to_have_count(1)
-        await expect(past.locator(".text")).to_have_text("TIME UNSURE")
-        await sheet.locator('input[name=priority][value="high"]').check(force=True)
-        await expect(past).to_have_text("None.")
-        await page.keyboard.press("F1")
-        await sheet.locator('input[name=priority][value=""]').check(force=True)
-        await expect(past.last.locator(".seen")).to_contain_text("AK")
-        await expect(sheet.locator(".standing .seen")).to_contain_text("acknowledged")
-        await expect(sheet.locator(".unarmed")).to_contain_text("NO SpO2")
+async def test_limits_are_proposed_from_the_present_values_and_set_when_a_person_says_so(
+    attended, ward, bed_box
+) -> None:
+    ward.rate = 84.0
+    async with attended() as page, attended() as other:
+        await opened(page, "limits")
+        await page.click("#limits-keys .propose")
+        await expect(page.locator("#limits-note")).to_have_text("2 proposed. In force when you set them.")
+        for row, key, value in (("hr_low", "below", "60"), ("hr_high", "above", "105")):
+            await expect(row_of(page, row).locator(f'input[data-part="{key}"]')).to_have_value(value)
+            await expect(row_of(page, row).locator(".proposed")).to_contain_text("84 bpm")
+        await expect(row_of(page, "hr_high").locator(".proposed")).to_have_text(
+            "proposed: +25 % of Heart rate 84 bpm, within 90 and 160"
+        )
+        assert ward.watch.limits.differing == ()
+        pressed = time.monotonic()
+        await page.click("#limits-keys .set-all")
+        await expect(other.locator("#heart-rate .limits .high")).to_have_text("105", timeout=1000)
+        assert time.monotonic() - pressed < 1
+        await expect(page.locator("#heart-rate .limits .low")).to_have_attribute("data-differs", "true")
+        await page.click("#limits-keys .all-default")
+        await expect(other.locator("#heart-rate .limits .high")).to_have_text("120", timeout=1000)
+    assert [act.verb for act in bed_box.acts] == ["limits", "limits"]
 
 
-async def test_a_time_without_the_box_stands_in_the_history(attended, bed_box, until) -> None:
+async def test_without_a_value_nothing_is_proposed(attended, ward) -> None:
+    ward.run(30)
+    ward.rate = None
     async with attended() as page:
-        bed_box.talking = False
-        await until(page, "d.link === 'silent'", timeout_s=4)
-        await page.wait_for_timeout(3800)
-        bed_box.talking = True
-        await until(page, "d.link === 'live'", timeout_s=4)
-        sheet = await opened(page, "alarms")
-        await expect(sheet.locator(".past .gap")).to_contain_text("the box was not heard")
+        await opened(page, "limits")
+        await page.click("#limits-keys .propose")
+        await expect(page.locator("#limits-note")).to_have_text("Nothing is measured now to propose from.")
+        await expect(page.locator("#limits-keys .set-all")).to_be_disabled()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 
+import psutil
 import pytest
 from playwright.async_api import Page, expect
 
@@ -203,3 +205,37 @@ async def test_streaming_leaves_nothing_behind(page: Page, site: str, feeder, sh
     assert after[0] - before[0] < 0.3
     assert after[1] <= before[1] + 20
     assert after[2] <= before[2]
+
+
+async def test_a_renderer_that_was_stopped_comes_back_to_now(
+    browser, site: str, feeder, shown, until
+) -> None:
+    """SIGSTOP for 6 s: nothing of it can appear meanwhile; after SIGCONT the page shows what is, not what was."""
+    before = {child.pid for child in renderers()}
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    page = await context.new_page()
+    await shown(page, site)
+    mine = [child for child in renderers() if child.pid not in before]
+    assert mine
+    for child in mine:
+        child.suspend()
+    await asyncio.sleep(6)
+    feeder.heart_rate = 60.0
+    for child in mine:
+        child.resume()
+    await expect(page.locator("#heart-rate .value")).to_have_text("60", timeout=3000)
+    await until(page, LIVE, timeout_s=3)
+    stamp = await page.evaluate("Number(document.documentElement.dataset.lastSample)")
+    assert abs(stamp - feeder.sample) < 2 * 500
+    assert await page.evaluate("getComputedStyle(document.getElementById('deadman')).opacity") == "0"
+    await context.close()
+
+
+def renderers() -> list[psutil.Process]:
+    """The renderer processes of browsers that this test process started."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "--type=renderer" in " ".join(child.cmdline()):
+                found.append(child)
+    return found

@@ -65,7 +65,7 @@ async def test_layouts_and_gains_are_kept_for_the_screen(page: Page, site: str, 
 async def test_the_automatic_gain_is_always_printed_for_each_group_of_leads(
     page: Page, site: str, shown
 ) -> None:
-    await page.set_viewport_size({"width": 1280, "height": 1040})
+    await page.set_viewport_size({"width": 1280, "height": 1000})
     await shown(page, site)
     await page.click("[aria-controls=sheet-display]")
     await page.locator("input[name=layout][value='6x2']").click()

@@ -40,6 +40,13 @@ BUILT = (
     "alarms.priority.",
     "limit.",
     "sound.",
+    "alarms.alarm_paused",
+    "power.",
+    "done.",
+    "load.hours.",
+    "load.column.",
+    "rehearse.column.",
+    "arrhythmia.",
 )
 
 

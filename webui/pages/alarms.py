@@ -35,6 +35,68 @@ LIMITS = {"heart-rate": (("hr_low", "below"), ("hr_high", "above"))}
 """Id of a tile -> (row, key) of the low and of the high limit that stand beside its number."""
 
 
+TECHNICAL = (
+    "no_data_ecg",
+    "ecg_leads_off",
+    "noisy_ecg",
+    "electrode_off",
+    "analysis_stopped",
+    "alarms_failed",
+    "devices_stopped",
+    "no_heart_rate",
+    "no_data_device",
+    "sound_missing",
+    "test_failed",
+    "screen_lost",
+    "remote_lost",
+    "power_lost",
+    "recording_stopped",
+    "recordings_damaged",
+    "disk_full",
+    "disk_low",
+    "clock_unset",
+    "cloud_unreachable",
+    "device_hot",
+    "battery_empty",
+    "battery_low",
+    "no_spo2",
+    "no_o2_purity",
+    "no_o2_flow",
+    "no_cpap_pressure",
+    "no_cpap_leak",
+    "box_fault",
+    "test_high",
+    "test_medium",
+    "test_low",
+)
+"""Rows about the equipment: their mark is !, that of the others *."""
+
+SPEAKS_FOR = {
+    "fact.acquisition_failed": ("devices_stopped",),
+    "fact.alarm_test": ("test_failed",),
+    "fact.alarms": ("alarms_failed",),
+    "fact.analysis": ("analysis_stopped",),
+    "fact.clock": ("clock_unset",),
+    "fact.cloud": ("cloud_unreachable",),
+    "fact.disk": ("disk_low", "disk_full"),
+    "fact.disk_full": ("disk_full",),
+    "fact.power": ("power_lost",),
+    "fact.remote": ("remote_lost",),
+    "fact.screen": ("screen_lost",),
+    "fact.sound": ("sound_missing",),
+    "fact.store": ("recording_stopped",),
+    "fact.store_damaged": ("recordings_damaged",),
+    "fact": ("box_fault",),
+    "line.no_beats": ("asystole", "vent_fib", "flat_ecg", "no_heart_rate"),
+    "line.device": ("no_data_ecg", "no_data_device"),
+    "trouble.leads_off": ("ecg_leads_off", "flat_ecg"),
+    "trouble.electrode_off": ("electrode_off", "ecg_leads_off"),
+    "trouble.noisy": ("noisy_ecg",),
+}
+"""Message of the line -> rows of the alarms that say the same: while one of them is in the alarm line, the message is not beside it."""
+
+
 def facts() -> dict[str, Any]:
     """For the scripts."""
-    return {"alarm_tiles": {tile: {"rows": rows, "limits": LIMITS.get(tile)} for tile, rows in ROWS.items()}}
+    tiles = {tile: {"rows": rows, "limits": LIMITS.get(tile)} for tile, rows in ROWS.items()}
+    return {"alarm_tiles": tiles, "technical_rows": TECHNICAL, "speaks_for": SPEAKS_FOR}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from webui.pages import CONFIG, bed, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed, bed_names, numbers, render
 
 
 async def page(request: web.Request) -> web.Response:
@@ -12,4 +12,6 @@ async def page(request: web.Request) -> web.Response:
     names = bed_names(request.app[CONFIG])
     if len(names) == 1:
         return bed.show(request, next(iter(names)))
-    return render(request, "beds.html", names=names, facts={"page": "beds", **numbers.facts()})
+    return render(
+        request, "beds.html", names=names, facts={"page": "beds", **numbers.facts(), **alarms.facts()}
+    )

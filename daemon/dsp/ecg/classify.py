@@ -121,11 +121,10 @@ class Classifier:
         if self._clusters is None:
             self._clusters = Clusters(self._leads, windows.shape[2], self._stop - self._first)
         clusters = self._clusters
-        weight = s.weight.view(at, at + 1)[:, 0]
-        scale = np.sqrt(weight) / s.level.view(at, at + 1)[:, 0]
+        scale = candidate.scaled.scale
         rr_s = (at - self._last) / self._rate_hz if self._last is not None and interval_known else None
         rhythm = self._intervals.of(rr_s)
-        likeness = clusters.compare(windows, scale)
+        likeness = clusters.compare(candidate.scaled)
         reference = clusters.reference
         lag = likeness.lag[reference] if reference >= 0 else len(windows) // 2
         slow = self._slow(s.slow, at + (int(lag) - len(windows) // 2) * self._lag_step)

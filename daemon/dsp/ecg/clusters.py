@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from daemon.dsp.ecg.shapes import Scaled
+
 Floats = npt.NDArray[np.float64]
 
 CLUSTERS = 12
@@ -56,17 +58,16 @@ class Clusters:
         """Part of the remembered beats that are in cluster k."""
         return float(self._count[k] / (self._count[: self.n].sum() + TINY))
 
-    def compare(self, windows: Floats, scale: Floats) -> Likeness:
-        """Compare a beat, (lags, leads, samples), with every cluster; `scale` (leads,) is 1/level times root weight."""
-        n, lags = self.n, len(windows)
+    def compare(self, beat: Scaled) -> Likeness:
+        """Compare a beat with every cluster."""
+        n = self.n
         if n == 0:
             return Likeness(np.zeros(0), np.zeros(0, dtype=np.int64))
-        z = windows * scale[:, None]
         seen = self.seen[:n]
-        t = self._shape[:n] * (seen * scale)[:, :, None]
-        energy_z = np.einsum("kld,kld->kl", z, z) @ seen.T
+        t = self._shape[:n] * (seen * beat.scale)[:, :, None]
+        energy_z = beat.energy @ seen.T
         energy_t = np.einsum("sld,sld->s", t, t)
-        fit = (z.reshape(lags, -1) @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
+        fit = (beat.flat @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
         fit -= SIZE_COST * np.abs(0.5 * np.log2((energy_z + TINY) / (energy_t + TINY)))
         lag = fit.argmax(axis=0)
         return Likeness(fit[lag, np.arange(n)], lag)

@@ -66,14 +66,15 @@ class Resampler:
     def _weigh(self, x: Floats, inner: npt.NDArray[np.int64]) -> Floats:
         out = np.zeros((len(x), len(inner)))
         at = inner * self.step
-        low = np.ceil(at - self._half).astype(np.int64)
+        source = np.ceil(at - self._half).astype(np.int64) + np.arange(int(2 * self._half) + 1)[:, None]
+        weights = np.maximum(1.0 - np.abs(source - at) / self._half, 0.0)
+        weights[source < 0] = 0.0
+        columns = np.minimum(
+            np.maximum(source - self._begin, 0), x.shape[1] - 1
+        )  # beyond the ends the weight is 0
         total = np.zeros(len(inner))
-        for tap in range(int(2 * self._half) + 1):
-            source = low + tap
-            weight = np.maximum(1.0 - np.abs(source - at) / self._half, 0.0)
-            weight[source < 0] = 0.0
-            column = np.clip(source - self._begin, 0, x.shape[1] - 1)  # beyond the ends the weight is 0
-            out += weight * x[:, column]
+        for weight, column in zip(weights, columns, strict=True):  # tap by tap, always in this order
+            out += weight * x.take(column, axis=1)
             total += weight
         out /= total
         return out

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from daemon.dsp.ecg.ring import Ring
-from daemon.dsp.ecg.shapes import Match, Shapes
+from daemon.dsp.ecg.shapes import Match, Scaled, Shapes
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 FEATURES = (
     "size_level", "size_last", "size", "gain",
@@ -63,6 +64,7 @@ class Candidate:
     match: Match
     refused: Match
     windows: Floats
+    scaled: Scaled
     usable: Floats
     log_size: float
     log_fine: float
@@ -108,23 +110,24 @@ class Memory:
         """Measure the candidate at inner sample `at` with nothing from `stop` on; `hidden`: beats may have gone unseen before."""
         rate = self._rate_hz
         c = s.combined
-        size = float(c.view(at, at + 1)[0, 0])
+        size = float(c.at(at)[0])
         log_size = log2(size)
-        weight = s.weight.view(at, at + 1)[:, 0]
-        level = s.level.view(at, at + 1)[:, 0]
-        usable = (weight > 0).astype(np.float64)
-        windows = s.shape.view(at - self.reach, at + self.reach + 1)[:, self._lagged].transpose(1, 0, 2)
-        scale = np.sqrt(weight) / level
-        match, refused = self._shapes.match(windows, scale), self._refused.match(windows, scale)
+        weight, level = s.weight.at(at), s.level.at(at)
+        seen = weight > 0
+        windows = s.shape.view(at - self.reach, at + self.reach + 1).take(self._lagged, axis=1)
+        windows = windows.transpose(1, 0, 2)
+        scaled = Scaled.of(windows, np.sqrt(weight) / level)
+        match, refused = self._shapes.best_of(scaled), self._refused.best_of(scaled)
 
-        total = float(weight.sum())
-        share = weight / (level * total)
-        log_fine = log2(float((s.fine.view(at, at + 1)[:, 0] * share).sum()) / size + EPS)
+        # The reductions are called as such: for so few values numpy's methods around them cost more than they do.
+        total, largest, least = np.add.reduce, np.maximum.reduce, np.minimum.reduce
+        share = weight / (level * float(total(weight)))
+        log_fine = log2(float(total(s.fine.at(at) * share)) / size + EPS)
         reach = round(SLOW_S * rate)
         slow = s.slow.view(at - reach, min(at + reach + 1, stop))
-        log_slow = log2(float(((slow.max(axis=1) - slow.min(axis=1)) * share).sum()) + EPS)
+        log_slow = log2(float(total((largest(slow, axis=1) - least(slow, axis=1)) * share)) + EPS)
         log_width = log2(self._width(c, at, size, stop) / rate)
-        log_leads = np.log2(s.envelope.view(at, at + 1)[:, 0] / level + EPS)
+        log_leads = np.log2(s.envelope.at(at) / level + EPS)
 
         wait = NO_BEAT_WAIT_S
         if self.last_beat is not None and not hidden:
@@ -134,12 +137,11 @@ class Memory:
             first = max(first, self.last_beat + round(AFTER_BEAT_S * rate))
         before = self._largest(c, first, at - round(BEFORE_S[1] * rate) + 1)
         after = self._largest(c, at + round(AFTER_S[0] * rate), min(at + round(AFTER_S[1] * rate) + 1, stop))
-        mean = float(c.view(max(at - round(MEAN_S * rate), c.first), at + 1)[0].mean())
+        recent = c.view(max(at - round(MEAN_S * rate), c.first), at + 1)[0]
+        mean = float(total(recent)) / len(recent)
 
-        known = (weight > 0) & self._lead_known
-        deviation = (log_leads - self._lead_means)[known]
-        most, least = (float(deviation.max()), float(deviation.min())) if len(deviation) else (0.0, 0.0)
-        quiet = float(background[weight > 0].min())
+        deviation = (log_leads - self._lead_means)[seen & self._lead_known].tolist() or [0.0]
+        quiet = float(least(background[seen]))
         last_rr = self._intervals_s[-1] if self._intervals_s else START_RR_S
         values = (
             log_size - self._level, log_size - self._last_size, log_size, match.gain_log2,
@@ -149,17 +151,17 @@ class Memory:
             log2((before + EPS) / size), log2((after + EPS) / size),
             log2((mean + EPS) / size), self.noise_over_beats, log_size - self._noise, log2(quiet + EPS),
             log_fine - self._fine_mean, log_slow - self._slow_mean, log_width - self._width_mean,
-            match.lead_best, match.lead_worst, most, least,
+            match.lead_best, match.lead_worst, max(deviation), min(deviation),
         )  # fmt: skip
-        features = np.array(values)
-        np.clip(features, -5.0, 20.0, out=features)
+        features = np.minimum(np.maximum(np.array(values), -5.0), 20.0)
         return Candidate(
             at,
             features,
             match,
             refused,
             windows,
-            usable,
+            scaled,
+            seen.astype(np.float64),
             log_size,
             log_fine,
             log_slow,
@@ -215,14 +217,18 @@ class Memory:
         reach = round(WIDTH_S * self._rate_hz)
         left = c.view(max(at - reach, c.first), at)[0] < size / 2
         right = c.view(at + 1, min(at + 1 + reach, stop))[0] < size / 2
-        before = int(left[::-1].argmax()) if left.any() else len(left)
-        after = int(right.argmax()) if right.any() else len(right)
-        return before + after + 1
+        return _run(left[::-1]) + _run(right) + 1
 
     @staticmethod
     def _largest(c: Ring, first: int, stop: int) -> float:
         first = max(first, c.first)
-        return float(c.view(first, stop)[0].max()) if stop > first else 0.0
+        return float(np.maximum.reduce(c.view(first, stop)[0])) if stop > first else 0.0
+
+
+def _run(over: Bools) -> int:
+    """Samples before the first that is over; all where none is."""
+    first = int(over.argmax()) if len(over) else 0
+    return first if len(over) and over[first] else len(over)
 
 
 def _median(ordered: list[float]) -> float:

@@ -24,10 +24,12 @@ from daemon.dsp.ecg.marks import (
     T_MASS_S,
     LeadMarks,
     T,
+    above_half,
     draw,
     heaviest,
     noise_mv,
     runs,
+    smoothed,
     tied,
 )
 from daemon.dsp.ecg.net import LAG, WavesTable
@@ -47,7 +49,7 @@ KEPT_S = 3.0
 START_S = 2.0  # of a stream, in which no P is said to be absent
 SHORTEST_RR_S = 0.40  # below it a P may be hidden in the T before; the net was shown few hearts that fast
 NOISY_MV = 0.040  # RMS between the QRS complexes; above it nothing is said of the P
-PIECE_S = 6.0
+PIECE_S = 12.0  # over all leads together: what the net works on then stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Delineator:
     def push(self, mv: npt.NDArray[np.float32], usable: Bools) -> list[BeatWaves]:
         """Take the next samples: mV (leads, n) and whether each can be used (leads, n). Give the beats that are marked."""
         said = self._end() if self._gap else []
-        piece = round(PIECE_S * self._rate_hz)
+        piece = max(round(PIECE_S / len(self._leads) * self._rate_hz), 1)
         for first in range(0, mv.shape[1], piece):
             said += self._push(mv[:, first : first + piece], usable[:, first : first + piece])
         return said
@@ -174,11 +176,12 @@ class Delineator:
         rows = self._now.speaking(at, known)
         if not len(rows) or age_s >= LONGEST_S:
             return True
-        p = self._now.probabilities(first, known)[rows]
-        mean = p.mean(axis=0)
-        qrs = tied(runs(mean[QRS], 0, known - first, QRS_CLOSED_S, QRS_MASS_S), at - first)
+        p = self._now.probabilities(first, known, rows)
+        mean = np.add.reduce(p, axis=0) / len(rows)
+        pieces = above_half(mean)
+        qrs = tied(runs(mean[QRS], pieces[QRS], 0, known - first, QRS_CLOSED_S, QRS_MASS_S), at - first)
         begin = qrs.stop if qrs else int(at) - first
-        t = heaviest(runs(mean[T], begin, known - first, T_CLOSED_S, T_MASS_S))
+        t = heaviest(runs(mean[T], pieces[T], begin, known - first, T_CLOSED_S, T_MASS_S))
         if t is None:
             return age_s >= NO_T_S
         since_s = (known - first - t.stop) / INNER_HZ
@@ -192,19 +195,21 @@ class Delineator:
         stretch = self._now
         if beat.sample < self._past_seen:
             stretch, known = self._past, self._past_known
-        rows = stretch.speaking(beat.at, known) if beat.at >= stretch.first else ()
+        rows = stretch.speaking(beat.at, known)
         first = max(int(beat.at - BACK_S * INNER_HZ), stretch.oldest)
-        if not len(rows) or known <= first:
+        if beat.at < stretch.first or not len(rows) or known <= first:
             return BeatWaves(beat.sample, due, {OVER_ALL: LeadMarks()})
-        p, y = stretch.probabilities(first, known), stretch.signals(first, known)
+        p, y = stretch.probabilities(first, known, rows), stretch.signals(first, known, rows)
         # The next beat bounds this one's T; only one that is due by now, so that it does not matter when it was told.
         after = self._beats[0].at if self._beats and self._beats[0].due <= due else np.inf
         sides = (-np.inf if before is None else before.at - first, after - first)
-        drawn = {self._leads[row]: draw(p[row], y[row], beat.at - first, *sides) for row in rows}
+        smooth = smoothed(y)
+        leads = [self._leads[row] for row in rows]
+        drawn = dict(zip(leads, draw(p, smooth, beat.at - first, *sides), strict=True))
         rr_s = np.inf if before is None else (beat.at - before.at) / INNER_HZ
         told = beat.at >= START_S * INNER_HZ and rr_s >= SHORTEST_RR_S
-        noise = noise_mv(y[rows], p[rows, QRS].mean(axis=0))
-        noisy = {self._leads[row] for row, mv in zip(rows, noise, strict=True) if mv > NOISY_MV}
+        noise = noise_mv(y, smooth, np.add.reduce(p[:, QRS], axis=0) / len(rows))
+        noisy = {lead for lead, mv in zip(leads, noise.tolist(), strict=True) if mv > NOISY_MV}
         marks = self._vote.step(drawn, p_can_be_told=told, noisy=noisy)
         return BeatWaves(
             beat.sample,

@@ -34,7 +34,7 @@ START_AHEAD_S, START_BLIND_S = 0.25, 0.15
 BAR_CLEAN, BAR_NOISE = 0.28, 0.50
 MARK_HALF_S = 0.060
 TIMING_FACTOR = 8.0
-PIECE_S = 2.0
+PIECE_S = 6.0
 KEPT_S = 2.5
 GAP_S = 12.0  # after so much blindness every state is that of a start: a longer gap changes nothing more
 HEADROOM = 4096
@@ -121,7 +121,7 @@ class QrsDetector:
         s.fine.append(new.fine)
         s.shape.append(new.shape)
         s.slow.append(new.slow)
-        self._blind.append(new.blind.astype(np.float64))
+        self._blind.append(new.blind)
         beats: list[DetectedBeat] = []
         while self._combine():
             self._find()
@@ -154,9 +154,9 @@ class QrsDetector:
         else:
             level = np.repeat(levels.level[:, None], stop - first, axis=1)
         c, weight = combine(envelope, level, levels.weight, blind)
-        dark = self._dark + np.cumsum(~(weight > 0).any(axis=0))
+        dark = self._dark + np.add.accumulate(~np.logical_or.reduce(weight > 0, axis=0), dtype=np.float64)
         self._dark = float(dark[-1])
-        s.combined.append(np.stack([c, dark]))
+        s.combined.append(np.array([c, dark]))
         s.level.append(level)
         s.weight.append(weight)
         return True
@@ -206,7 +206,7 @@ class QrsDetector:
 
     def _measure(self, at: int, decided: int) -> Candidate:
         """Measure a candidate with what is in hand when the one at `decided` is decided."""
-        hidden = float(self._s.combined.view(at, at + 1)[1, 0]) != self._dark_at_beat
+        hidden = float(self._s.combined.at(at)[1]) != self._dark_at_beat
         return self._memory.measure(
             self._s, self._levels.background, at, decided + self._wait + 1, hidden=hidden
         )
@@ -230,7 +230,7 @@ class QrsDetector:
 
     def _accept(self, candidate: Candidate, score: float) -> DetectedBeat:
         at, step, rate = candidate.at, self._front.step, self._front.rate_hz
-        dark = float(self._s.combined.view(at, at + 1)[1, 0])
+        dark = float(self._s.combined.at(at)[1])
         interval_known = dark == self._dark_at_beat
         self._memory.accept(candidate, score, interval_known=interval_known)
         self._dark_at_beat = dark
@@ -255,11 +255,7 @@ class QrsDetector:
     def _timing_lead(self, at: int) -> int:
         """The first lead, unless the beat stands TIMING_FACTOR times as clearly in another, by weight and size."""
         s = self._s
-        clear = (
-            s.weight.view(at, at + 1)[:, 0]
-            * s.envelope.view(at, at + 1)[:, 0]
-            / s.level.view(at, at + 1)[:, 0]
-        )
+        clear = s.weight.at(at) * s.envelope.at(at) / s.level.at(at)
         best = int(clear.argmax())
         return best if clear[best] > TIMING_FACTOR * clear[0] else 0
 

@@ -124,6 +124,7 @@ class FrontEnd:
         # Slopes around the last inner sample; before the first one the signal is a flat line.
         self._steep = np.zeros((leads, 2, self._half))
         self._begun = False
+        self._lost_until = 0  # from this sample on nothing was lost
         self._next = 0
 
     def push(self, mv: npt.NDArray[np.float32], usable: npt.NDArray[np.bool_]) -> Filtered:
@@ -139,8 +140,10 @@ class FrontEnd:
             before = 2 * self.ahead + self._blind_back + self.step
             self._x.begin(-before, np.repeat(x[:, :1], before, axis=1))
             self._lost.begin(-before, np.zeros((len(x), before)))
+        if not usable.all():
+            self._lost_until = self._lost.end + mv.shape[1]
         self._x.append(x)
-        self._lost.append((~usable).astype(np.float64))
+        self._lost.append(~usable)
         first = self._next
         stop = max(first, (self._x.end - 1 - self.ahead) // self.step + 1)
         out = self._filter(first, stop)
@@ -158,7 +161,7 @@ class FrontEnd:
             x = np.concatenate([self._held, np.where(usable, x, 0.0)], axis=1)
             source = np.where(usable, np.arange(1, x.shape[1]), 0)
             x = np.take_along_axis(x, np.maximum.accumulate(source, axis=1), axis=1)
-        x = np.rint(np.clip(x, -SAMPLE_LIMIT, SAMPLE_LIMIT))
+        x = np.rint(np.minimum(np.maximum(x, -SAMPLE_LIMIT), SAMPLE_LIMIT))
         self._held = x[:, -1:].copy()
         return x
 
@@ -189,16 +192,17 @@ class FrontEnd:
         if rest:
             last = x[:, whole * AT_ONCE * self.step :]
             parts.append(last @ many[: last.shape[1], : 2 * rest])
-        out: Floats = np.concatenate([part.reshape(len(x), -1, 2) for part in parts], axis=1)
+        pairs = [part.reshape(len(x), -1, 2) for part in parts]
+        out: Floats = pairs[0] if len(pairs) == 1 else np.concatenate(pairs, axis=1)
         return out.transpose(0, 2, 1)
 
     def _blind(self, first: int, stop: int) -> npt.NDArray[np.bool_]:
         if stop <= first:
             return np.zeros((self._lost.rows, 0), dtype=np.bool_)
         back, ahead = self._blind_back, self.ahead
+        if self._lost_until <= first * self.step - back:
+            return np.zeros((self._lost.rows, stop - first), dtype=np.bool_)
         lost = self._lost.view(first * self.step - back, (stop - 1) * self.step + ahead + 1)
-        if not lost.any():
-            return np.zeros((len(lost), stop - first), dtype=np.bool_)
         total = np.cumsum(np.pad(lost, ((0, 0), (1, 0))), axis=1)
         width = back + ahead + 1
         return (total[:, width:] - total[:, :-width])[:, :: self.step] > self._bridged

@@ -23,6 +23,7 @@ RISE, FALL = 1 / 60, 1 / 10  # of log2, a block: the slow level that sudden rise
 MAX_LEADS = 4  # looked at at once; more add nothing to a decision but time
 KEEP_FACTOR = 2.0  # a lead gives way to one of so much more weight
 ARTEFACT = 4.0  # levels: taller than any beat
+SOFT = 1.5  # levels: what is over it counts a quarter
 
 
 class Levels:
@@ -64,17 +65,16 @@ class Levels:
 
     def end_block(self, envelope: Floats, blind: Bools, seconds_since_beat: float) -> None:
         """Close a block of (leads, samples) and set the levels of the next one."""
-        seen = ~blind
-        shown = np.where(seen, envelope, 0.0)
-        enough = seen.sum(axis=1) * 2 >= blind.shape[1]
-        self._flat = enough & (shown.max(axis=1) < FLAT)
+        n = blind.shape[1] - np.add.reduce(blind, axis=1, dtype=np.int64)
+        # What is blind comes last, behind the largest value that was seen.
+        ordered = np.sort(np.where(blind, np.inf, envelope), axis=1)
+        largest, middle = _chosen(ordered, np.maximum(n - 1, 0)), medians(ordered, np.maximum(n, 1))
+        enough = 2 * n >= blind.shape[1]
+        self._flat = enough & (largest < FLAT)
         enough &= ~self._flat
-        for lead in np.flatnonzero(enough):
-            self._maxima[1:, lead] = self._maxima[:-1, lead]
-            self._medians[1:, lead] = self._medians[:-1, lead]
-            self._maxima[0, lead] = shown[lead].max()
-            self._medians[0, lead] = median(envelope[lead][seen[lead]])
-            self._blocks[lead] = min(self._blocks[lead] + 1, BLOCKS)
+        for remembered, new in ((self._maxima, largest), (self._medians, middle)):
+            remembered[:, enough] = np.concatenate([new[None], remembered[:-1]])[:, enough]
+        self._blocks[enough] = np.minimum(self._blocks[enough] + 1, BLOCKS)
         self._blind_blocks = np.where(enough, 0, self._blind_blocks + 1)
         for lead in np.flatnonzero(self._blind_blocks >= FORGET_S):
             self._maxima[:, lead] = self._medians[:, lead] = np.nan
@@ -89,12 +89,10 @@ class Levels:
 
     def _set_levels(self, seconds_since_beat: float) -> None:
         known = self._blocks > 0
-        level = np.full(len(known), MIN_START_LEVEL)
-        between = np.zeros(len(known))
-        for lead in np.flatnonzero(known):
-            n = self._blocks[lead]
-            level[lead] = median(self._maxima[:n, lead])
-            between[lead] = median(self._medians[:n, lead])
+        n = np.maximum(self._blocks, 1)
+        # What is not known yet is no number, and such come last.
+        level = np.where(known, medians(np.sort(self._maxima.T, axis=1), n), MIN_START_LEVEL)
+        between = medians(np.sort(self._medians.T, axis=1), n)
         if seconds_since_beat < FLOOR_S:
             np.maximum(level, FLOOR_SHARE * self._beat_level, out=level)
         self.level = np.maximum(level, MIN_LEVEL)
@@ -126,26 +124,28 @@ class Levels:
         return self._chosen
 
 
-def median(values: Floats) -> float:
-    """Median of finite values (n,), n > 0: at a block's size numpy's own takes four times as long."""
-    ordered = np.sort(values)
-    n = len(ordered)
-    return float(ordered[n // 2] if n % 2 else 0.5 * (ordered[n // 2 - 1] + ordered[n // 2]))
+def _chosen(rows: Floats, place: npt.NDArray[np.int64]) -> Floats:
+    """The value at `place` (rows,) of each of (rows, n)."""
+    return rows[np.arange(len(rows)), place]
+
+
+def medians(ordered: Floats, n: npt.NDArray[np.int64]) -> Floats:
+    """The median of the first `n` (rows,) of each of (rows, values), which rise."""
+    return 0.5 * (_chosen(ordered, (n - 1) // 2) + _chosen(ordered, n // 2))
 
 
 def combine(envelope: Floats, level: Floats, weight: Floats, blind: Bools) -> tuple[Floats, Floats]:
     """One envelope c (n,) from those of the leads, and the weights (leads, n) that it took.
 
-    c is the weighted mean of envelope/level, values over 1.5 counted a quarter; 0 where no lead can be seen.
+    c is the weighted mean of envelope/level, values over SOFT counted a quarter; 0 where no lead can be seen.
     """
     size = envelope / level
     weight = np.where(blind, 0.0, weight[:, None])
-    if len(size) > 1:
+    tallest = np.maximum.reduce(size, axis=None)
+    if len(size) > 1 and tallest > ARTEFACT:
         # One lead far over its level is an artefact. From 2 levels on, true beats that are tall in one lead would go too.
         weight *= np.where(size > ARTEFACT, (ARTEFACT / np.maximum(size, ARTEFACT)) ** 2, 1.0)
-    soft = np.minimum(size, 1.5) + 0.25 * np.maximum(size - 1.5, 0.0)
-    top, bottom = np.zeros(size.shape[1]), np.zeros(size.shape[1])
-    for lead in range(len(size)):  # in this order, so that the last bit does not depend on n
-        top += weight[lead] * soft[lead]
-        bottom += weight[lead]
+    soft = size if tallest <= SOFT else np.minimum(size, SOFT) + 0.25 * np.maximum(size - SOFT, 0.0)
+    # Lead by lead, as an accumulation is, so that the last bit does not depend on n.
+    top, bottom = np.add.accumulate(weight * soft)[-1], np.add.accumulate(weight)[-1]
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0), weight

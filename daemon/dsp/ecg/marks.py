@@ -30,7 +30,6 @@ QUIET, NOISE_LEAST_S = (
     0.2,
 )  # probability of a QRS where noise is measured, and how much of that there must be
 NORMAL_SD = 1.4826  # of a normal distribution, in units of its median absolute value
-NOTHING = np.zeros(1, dtype=np.bool_)
 SMOOTH_HALF = 2  # samples on either side: a peak is looked for in means over 20 ms
 
 
@@ -109,16 +108,26 @@ class Run:
     mass_s: float
 
 
-def runs(p: Floats, first: int, stop: int, closed_s: float, least_s: float) -> list[Run]:
-    """Runs of p above one half within first .. stop - 1; gaps under `closed_s` closed, masses above `least_s`."""
-    above = (p[first:stop] > 0.5) if stop > first else NOTHING
-    edges = ((above[1:] != above[:-1]).nonzero()[0] + first + 1).tolist()
-    if above[0]:
-        edges.insert(0, first)
-    if above[-1]:
-        edges.append(stop)
+def above_half(p: Floats) -> list[list[tuple[int, int]]]:
+    """Where each row of probabilities (rows, n) is above one half: samples first .. stop - 1 of every such piece, in order."""
+    above = np.zeros((len(p), p.shape[1] + 2), dtype=np.bool_)
+    np.greater(p, 0.5, out=above[:, 1:-1])
+    rows, edges = (above[:, 1:] != above[:, :-1]).nonzero()
+    pieces: list[list[tuple[int, int]]] = [[] for _ in p]
+    for row, first, stop in zip(rows[::2].tolist(), edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        pieces[row].append((first, stop))
+    return pieces
+
+
+def runs(
+    p: Floats, pieces: list[tuple[int, int]], first: int, stop: int, closed_s: float, least_s: float
+) -> list[Run]:
+    """Runs of p (n,), whose `pieces` are above one half, within first .. stop - 1; gaps under `closed_s` closed, masses above `least_s`."""
     joined: list[tuple[int, int]] = []
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+    for piece in pieces:
+        begin, end = max(piece[0], first), min(piece[1], stop)
+        if begin >= end:
+            continue
         if joined and begin - joined[-1][1] < closed_s * INNER_HZ:
             joined[-1] = (joined[-1][0], end)
         else:
@@ -137,34 +146,40 @@ def crossing(p: Floats, at: int) -> float | None:
     return at - 1 + (0.5 - before) / (after - before)
 
 
-def peak(y: Floats, on: float, off: float) -> float:
-    """Where y, smoothed, is farthest from its chord between on and off."""
-    first, stop = max(ceil(on), 0), min(int(off) + 1, len(y))
+def smoothed(y: Floats) -> Floats:
+    """Sums of y (leads, n) over SMOOTH_HALF samples on either side; beyond the ends stand the values there."""
+    n = y.shape[1]
+    around = np.concatenate([y[:, :1]] * SMOOTH_HALF + [y] + [y[:, -1:]] * SMOOTH_HALF, axis=1)
+    total = around[:, :n].copy()
+    for k in range(1, 2 * SMOOTH_HALF + 1):
+        total += around[:, k : k + n]
+    return total
+
+
+def peak(smooth: Floats, on: float, off: float) -> float:
+    """Where a smoothed wave (n,) is farthest from its chord between on and off."""
+    first, stop = max(ceil(on), 0), min(int(off) + 1, len(smooth))
     n = stop - first
     if n < 3:
         return (on + off) / 2
-    around = y[first - SMOOTH_HALF : stop + SMOOTH_HALF]
-    if first < SMOOTH_HALF or stop + SMOOTH_HALF > len(y):
-        around = y[np.arange(first - SMOOTH_HALF, stop + SMOOTH_HALF).clip(0, len(y) - 1)]
-    smooth: Floats = np.add.reduce([around[k : k + n] for k in range(2 * SMOOTH_HALF + 1)])
-    chord = smooth[0] + (smooth[-1] - smooth[0]) / (n - 1) * np.arange(n)
-    return float(first + np.abs(smooth - chord).argmax())
+    wave = smooth[first:stop]
+    chord = wave[0] + (wave[-1] - wave[0]) / (n - 1) * np.arange(n)
+    return float(first + np.abs(wave - chord).argmax())
 
 
-def noise_mv(y: Floats, qrs: Floats) -> Floats:
-    """Noise between the QRS complexes of high-passed mV (leads, n), given their probability (n,): (leads,) mV RMS.
+def noise_mv(y: Floats, smooth: Floats, qrs: Floats) -> Floats:
+    """Noise between the QRS complexes of high-passed mV (leads, n), smoothed too, given their probability (n,): (leads,) mV RMS.
 
     What differs from the mean over 20 ms; a median, so that a wave's corner or a spike does not count. Of white noise that
     is all but a fifth of the power, of P and T next to nothing. Infinite where too little lies between the complexes.
     """
-    n = y.shape[1] - 2 * SMOOTH_HALF
-    between = qrs[SMOOTH_HALF : SMOOTH_HALF + n] < QUIET
-    if n < 1 or between.sum() < NOISE_LEAST_S * INNER_HZ:
+    inner = slice(SMOOTH_HALF, y.shape[1] - SMOOTH_HALF)
+    between = (qrs[inner] < QUIET).nonzero()[0]
+    if not len(between) or len(between) < NOISE_LEAST_S * INNER_HZ:
         return np.full(len(y), np.inf)
     taps = 2 * SMOOTH_HALF + 1
-    mean = sum(y[:, k : k + n] for k in range(taps)) / taps
-    rest = np.abs(y[:, SMOOTH_HALF : SMOOTH_HALF + n] - mean)[:, between]
-    below, above = (rest.shape[1] - 1) // 2, rest.shape[1] // 2
+    rest = np.abs(y[:, inner] - smooth[:, inner] / taps).take(between, axis=1)
+    below, above = (len(between) - 1) // 2, len(between) // 2
     rest.partition((below, above), axis=1)
     middle = (rest[:, below] + rest[:, above]) / 2
     level: Floats = middle * (NORMAL_SD / sqrt(1 - 1 / taps))
@@ -183,9 +198,9 @@ def _ends(p: Floats, run: Run | None) -> tuple[float, float] | None:
     return None if on is None or off is None else (on, off)
 
 
-def _wave(p: Floats, y: Floats, run: Run | None) -> Wave | None:
+def _wave(p: Floats, smooth: Floats, run: Run | None) -> Wave | None:
     ends = _ends(p, run)
-    return None if run is None or ends is None else Wave(ends[0], peak(y, *ends), ends[1], run.mass_s)
+    return None if run is None or ends is None else Wave(ends[0], peak(smooth, *ends), ends[1], run.mass_s)
 
 
 def tied(found: list[Run], at: float) -> Run | None:
@@ -198,13 +213,29 @@ def _near(run: Run, at: float) -> bool:
     return run.first - reach <= at <= run.stop - 1 + reach
 
 
-def draw(p: Floats, y: Floats, at: float, before: float = -np.inf, after: float = np.inf) -> Waves:
-    """Waves of the beat at `at` from probabilities (3, n) and high-passed mV (n,), both up to the newest sample known.
+def draw(p: Floats, smooth: Floats, at: float, before: float = -np.inf, after: float = np.inf) -> list[Waves]:
+    """Waves of the beat at `at` in each lead, from probabilities (leads, 3, n) and smoothed mV (leads, n), up to the newest sample known.
 
     `before` and `after`: the beats on either side, as far as there are any; its P and T lie between them.
     """
+    pieces = above_half(p.reshape(-1, p.shape[2]))
+    return [
+        _draw(p[lead], pieces[3 * lead : 3 * lead + 3], smooth[lead], at, before, after)
+        for lead in range(len(p))
+    ]
+
+
+def _draw(
+    p: Floats,
+    pieces: list[list[tuple[int, int]]],
+    smooth: Floats,
+    at: float,
+    before: float,
+    after: float,
+) -> Waves:
+    """In one lead: p (3, n) with the pieces above one half of its rows, smooth (n,)."""
     n = p.shape[1]
-    found = runs(p[QRS], 0, n, QRS_CLOSED_S, QRS_MASS_S)
+    found = runs(p[QRS], pieces[QRS], 0, n, QRS_CLOSED_S, QRS_MASS_S)
     qrs = tied(found, at)
     if qrs is None:
         return Waves()
@@ -216,6 +247,6 @@ def draw(p: Floats, y: Floats, at: float, before: float = -np.inf, after: float 
     end = min([*later, n, int(min(after, n))])
     return Waves(
         _ends(p[QRS], qrs),
-        _wave(p[P], y, heaviest(runs(p[P], begin, qrs.first, P_CLOSED_S, P_MASS_S))),
-        _wave(p[T], y, heaviest(runs(p[T], qrs.stop, end, T_CLOSED_S, T_MASS_S))),
+        _wave(p[P], smooth, heaviest(runs(p[P], pieces[P], begin, qrs.first, P_CLOSED_S, P_MASS_S))),
+        _wave(p[T], smooth, heaviest(runs(p[T], pieces[T], qrs.stop, end, T_CLOSED_S, T_MASS_S))),
     )

@@ -29,10 +29,9 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Median:
-    """A median over beats, its spread (as a standard deviation, from the median absolute deviation) and their number."""
+    """A median over beats, and their number."""
 
     value: float
-    spread: float
     beats: int
 
 
@@ -57,8 +56,7 @@ def over_beats(values: Iterable[float | None]) -> Median | None:
     there = [value for value in values if value is not None]
     if len(there) < AGREEING_BEATS:
         return None
-    middle = median(there)
-    return Median(middle, NORMAL_SD * median(abs(value - middle) for value in there), len(there))
+    return Median(median(there), len(there))
 
 
 def bazett(qt_ms: float, rr_ms: float) -> float:

@@ -6,6 +6,7 @@ What is read in it stands in `levels`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def median_beat(
     if qrs_on is not None:
         stack -= _baselines(stack, moved, before + qrs_on, rate_hz)
     middle = np.full((len(mv), before + after), np.nan)
-    middle[rows] = np.median(stack, axis=0)
+    middle[rows] = _median(stack, 0)
     return MedianBeat(middle, before, rate_hz, tuple(chosen), tuple(moved), rows)
 
 
@@ -78,7 +79,7 @@ def _baselines(stack: Floats, moved: Sequence[int], qrs_on: int, rate_hz: float)
     Meyer and Keiser, Comput Biomed Res 1977;10:459, draw a curve through these levels; between two of them a line does.
     """
     first, stop = level_span(qrs_on, rate_hz)
-    level = np.median(stack[:, :, max(first, 0) : max(stop, 1)], axis=2)
+    level = _median(stack[:, :, max(first, 0) : max(stop, 1)], 2)
     step = np.diff(np.array(moved))
     near = (step < NEXT_S * rate_hz)[:, None]
     slope = np.where(near, np.diff(level, axis=0) / step[:, None], 0.0)
@@ -92,6 +93,14 @@ def level_span(qrs_on: int, rate_hz: float) -> tuple[int, int]:
     """Samples first .. stop - 1 of the PQ level of a beat whose QRS begins at `qrs_on`."""
     stop = qrs_on - round(LEVEL_GAP_S * rate_hz)
     return stop - max(round(LEVEL_S * rate_hz), 1), stop
+
+
+def _median(x: Floats, axis: int) -> Floats:
+    """Of finite numbers; numpy's own looks for others, and brings in its masked arrays to do so."""
+    n = x.shape[axis]
+    ordered = np.sort(x, axis=axis)
+    middle: Floats = (ordered.take((n - 1) // 2, axis=axis) + ordered.take(n // 2, axis=axis)) / 2
+    return middle
 
 
 def middle(x: Floats) -> float:
@@ -121,16 +130,12 @@ def _alike(
 ) -> tuple[list[int], list[int]]:
     """The beats of the dominant shape, and their R marks moved to where they fit it best."""
     core, shift = round(CORE_S * rate_hz), round(SHIFT_S * rate_hz)
-
-    def shape(r: int) -> Floats:
-        piece = mv[:, r - core : r + core]
-        centred: Floats = (piece - piece.mean(axis=1, keepdims=True)).ravel()
-        return centred / max(float(np.sqrt(centred @ centred)), 1e-12)
-
-    shapes = np.stack([shape(r_marks[k]) for k in inside])
-    model = shapes[int((shapes @ shapes.T > LIKE).sum(axis=1).argmax())].reshape(len(mv), 2 * core)
     # All beats at every shift: (beats, leads, shifts, samples); `power` is what is left of each lead without its mean.
     pieces = np.stack([mv[:, r_marks[k] - core - shift : r_marks[k] + core + shift] for k in inside])
+    unmoved = pieces[:, :, shift : shift + 2 * core]
+    shapes = (unmoved - unmoved.mean(axis=2, keepdims=True)).reshape(len(inside), -1)
+    shapes /= np.array([[max(math.sqrt(one @ one), 1e-12)] for one in shapes])
+    model = shapes[int((shapes @ shapes.T > LIKE).sum(axis=1).argmax())].reshape(len(mv), 2 * core)
     windows = np.lib.stride_tricks.sliding_window_view(pieces, 2 * core, axis=2)
     power = np.einsum("kltw,kltw->klt", windows, windows) - np.add.reduce(windows, axis=3) ** 2 / (2 * core)
     fits = np.einsum("kltw,lw->kt", windows, model) / np.sqrt(np.maximum(np.add.reduce(power, axis=1), 1e-24))

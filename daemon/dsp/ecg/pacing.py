@@ -106,7 +106,7 @@ class PacingSpikes:
         hops = at // self._hop  # each by itself, however many come at once
         return [
             spike
-            for hop in np.unique(hops)
+            for hop in sorted(set(hops.tolist()))
             for spike in self._merged(lead[hops == hop], at[hops == hop] + first, mv[hops == hop])
         ]
 

@@ -9,12 +9,12 @@ It tells a rate, never an apnoea: the heart also turns when the chest moves agai
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 
 from daemon.dsp.ecg.measure import NORMAL_SD
-from daemon.dsp.ecg.median_beat import middle
 from daemon.model.findings import Why
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ def breathing(t_s: Floats, series: Floats) -> Breathing | Why:
     agreeing = [rate for rate, is_near in zip(rates, near[most], strict=True) if is_near]
     if len(agreeing) < max(LEAST_SERIES, LEAST_SHARE * len(rates)):
         return Why.IRREGULAR
-    return Breathing(float(np.median(agreeing)), len(agreeing), len(series))
+    return Breathing(median(agreeing), len(agreeing), len(series))
 
 
 def _clear_peaks(t_s: Floats, series: Floats, top_hz: float) -> list[float]:
@@ -69,9 +69,8 @@ def _clear_peaks(t_s: Floats, series: Floats, top_hz: float) -> list[float]:
     rows = there.mean(axis=1) >= LEAST_THERE
     if not rows.any():
         return []
-    x = np.stack(
-        [np.interp(grid, t_s[ok], _calm(y[ok])) for y, ok in zip(series[rows], there[rows], strict=True)]
-    )
+    calm = _calm(series[rows])
+    x = np.stack([np.interp(grid, t_s[ok], y[ok]) for y, ok in zip(calm, there[rows], strict=True)])
     shapes = np.vander(
         np.linspace(-1, 1, len(grid)), 3
     )  # a parabola: what drifts over the window is no breath
@@ -79,19 +78,28 @@ def _clear_peaks(t_s: Floats, series: Floats, top_hz: float) -> list[float]:
     power = np.abs(np.fft.rfft(x * np.hanning(len(grid)), POINTS, axis=1)) ** 2
     hz = np.fft.rfftfreq(POINTS, 1 / SERIES_HZ)
     band = (hz >= SLOWEST_HZ) & (hz <= top_hz)
+    within = np.ascontiguousarray(power[:, band])
+    peaks = (int(band.argmax()) + within.argmax(axis=1)).tolist()
     rates: list[float] = []
-    for one in power:
-        at = int(np.flatnonzero(band)[one[band].argmax()])
+    for one, at, whole in zip(power, peaks, np.add.reduce(within, axis=1).tolist(), strict=True):
         if not (one[at] >= one[at - 1] and one[at] >= one[at + 1]):
             continue  # the flank of something slower or faster
         near = band & (np.abs(hz - hz[at]) <= PEAK_HALF_HZ)
-        if one[band].sum() > 0 and one[near].sum() >= CLEAR * one[band].sum():
+        if whole > 0 and one[near].sum() >= CLEAR * whole:
             rates.append(float(60 * hz[at]))
     return rates
 
 
 def _calm(y: Floats) -> Floats:
-    """Values farther than 4 deviations from the median brought back to there: a beat of another kind is not a breath."""
-    usual = middle(y)
-    spread = 4 * NORMAL_SD * middle(np.abs(y - usual))
+    """Values (series, n) farther than 4 deviations from the median brought back to there: a beat of another kind is no breath."""
+    usual = _middles(y)
+    spread = 4 * NORMAL_SD * _middles(np.abs(y - usual))
     return np.clip(y, usual - spread, usual + spread)
+
+
+def _middles(y: Floats) -> Floats:
+    """The median of what is there, NaN apart, in each row of (series, n): (series, 1)."""
+    ordered, n = np.sort(y, axis=1), np.isfinite(y).sum(axis=1, keepdims=True)
+    below, above = (np.take_along_axis(ordered, place, axis=1) for place in ((n - 1) // 2, n // 2))
+    middle: Floats = (below + above) / 2
+    return middle

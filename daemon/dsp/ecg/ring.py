@@ -23,7 +23,7 @@ class Ring:
         self._origin = self.first = self.end = first
         self.append(values)
 
-    def append(self, values: Floats) -> None:
+    def append(self, values: Floats | npt.NDArray[np.bool_]) -> None:
         """Add (rows, n) samples at the end."""
         n = values.shape[1]
         if self.end + n - self._origin > self._data.shape[1]:
@@ -45,3 +45,8 @@ class Ring:
         """Samples first .. stop - 1 (rows, stop - first), without copying; they must be held."""
         assert self.first <= first <= stop <= self.end, f"{first}..{stop} of {self.first}..{self.end}"
         return self._data[:, first - self._origin : stop - self._origin]
+
+    def at(self, sample: int) -> Floats:
+        """One sample (rows,), as `view`."""
+        assert self.first <= sample < self.end, f"{sample} of {self.first}..{self.end}"
+        return self._data[:, sample - self._origin]

@@ -35,6 +35,24 @@ class Match:
     lead_worst: float
 
 
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Windows of a beat (lags, leads, samples) times the `scale` (leads,) of each lead, as every comparison of it needs them.
+
+    `flat` (lags, leads x samples) are the same, `energy` (lags, leads) their squares' sums.
+    """
+
+    scale: Floats
+    windows: Floats
+    flat: Floats
+    energy: Floats
+
+    @classmethod
+    def of(cls, windows: Floats, scale: Floats) -> Scaled:
+        z = windows * scale[:, None]
+        return cls(scale, z, z.reshape(len(z), -1), np.einsum("kld,kld->kl", z, z))
+
+
 NO_MATCH = Match(-1, -1, UNKNOWN, UNKNOWN, 0.0, UNKNOWN, UNKNOWN)
 
 
@@ -51,28 +69,38 @@ class Shapes:
 
     def match(self, windows: Floats, scale: Floats) -> Match:
         """Best correlation of (lags, leads, samples) with any shape; `scale` (leads,) is 1/level times root weight."""
+        return self.best_of(Scaled.of(windows, scale))
+
+    def best_of(self, beat: Scaled) -> Match:
+        """As `match`."""
         n = self._n
         if n == 0:
             return NO_MATCH
-        lags = len(windows)
-        seen, count = self._seen[:n], self._count[:n]
-        z = windows * scale[:, None]
+        seen, count, scale = self._seen[:n], self._count[:n], beat.scale
         t = self._shapes[:n] * (seen * scale)[:, :, None]
-        lead_z = np.einsum("kld,kld->kl", z, z)
         lead_t = np.einsum("sld,sld->sl", t, t)
-        energy_z = lead_z @ seen.T
+        energy_z = beat.energy @ seen.T
         energy_t = np.add.reduce(lead_t, axis=1)
-        fit = (z.reshape(lags, -1) @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
+        fit = (beat.flat @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
         if self._beats >= NEW_AFTER:
             fit -= NEW_COST * (count < NEW_BELOW)
         at = int(fit.argmax())
         lag, shape = divmod(at, n)
         common = float(np.maximum.reduce(fit[:, int(count.argmax())]))
         gain = 0.5 * float(np.log2((energy_z[lag, shape] + TINY) / (energy_t[shape] + TINY)))
-        single = np.add.reduce(z[lag] * t[shape], axis=1) / np.sqrt(lead_z[lag] * lead_t[shape] + TINY)
+        single = np.add.reduce(beat.windows[lag] * t[shape], axis=1)
+        single /= np.sqrt(beat.energy[lag] * lead_t[shape] + TINY)
         used: list[float] = single[(scale > 0) & (seen[shape] > 0)].tolist()
         best, worst = (max(used), min(used)) if used else (UNKNOWN, UNKNOWN)
         return Match(shape, lag, float(fit[lag, shape]), common, gain, best, worst)
+
+    @property
+    def common(self) -> tuple[Floats, Floats] | None:
+        """The shape seen most (leads, samples), and 1 or 0 (leads,) for those it was seen in; None before the first."""
+        if self._n == 0:
+            return None
+        k = int(self._count[: self._n].argmax())
+        return self._shapes[k], self._seen[k]
 
     def learn(self, match: Match, windows: Floats, usable: Floats, now_s: float, may_be_new: bool) -> None:
         """Take an accepted beat into the shape that it fits, or as a new one; `usable` (leads,) is 1 or 0."""

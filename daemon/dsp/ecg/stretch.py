@@ -35,7 +35,9 @@ class Stretch:
         self._p.begin(first, np.zeros((3 * leads, 0)))
         self._y.begin(first, np.zeros((leads, 0)))
         self._blocks_heard = np.full(leads, -silent)
-        self._heard: deque[tuple[int, Bools]] = deque()  # first sample of a block, leads that may speak in it
+        self._every = np.arange(leads)
+        # First sample of a block, leads that may speak in it; None: all of them.
+        self._heard: deque[tuple[int, Bools | None]] = deque()
         self._last = np.zeros((2 * leads, 1))
 
     @property
@@ -80,7 +82,8 @@ class Stretch:
         y, z = self._conditioner.push(resampled[:n], usable)
         for k in range(usable.shape[1]):
             self._blocks_heard = np.where(usable[:, k], self._blocks_heard + 1, -SILENT_BLOCKS)
-            self._heard.append((self.stop + k * BLOCK, self._blocks_heard > 0))
+            speaking = self._blocks_heard > 0
+            self._heard.append((self.stop + k * BLOCK, None if speaking.all() else speaking))
         if end is not None:
             z[:, max(end - self.stop, 0) :] = 0.0
         self.stop += y.shape[1]
@@ -99,12 +102,17 @@ class Stretch:
     def speaking(self, first: float, stop: int) -> npt.NDArray[np.intp]:
         """Rows of the leads that may speak all the time from sample `first` to before `stop`."""
         masks = [mask for begin, mask in self._heard if begin + BLOCK > first and begin < stop]
-        return np.flatnonzero(np.logical_and.reduce(masks)) if masks else np.zeros(0, dtype=np.intp)
+        some = [mask for mask in masks if mask is not None]
+        if not some:
+            return self._every if masks else self._every[:0]
+        return np.flatnonzero(np.logical_and.reduce(some))
 
-    def probabilities(self, first: int, stop: int) -> Floats:
-        """(leads, 3, samples)."""
-        return self._p.view(first, stop).reshape(self._leads, 3, -1)
+    def probabilities(self, first: int, stop: int, rows: npt.NDArray[np.intp]) -> Floats:
+        """Of the leads `rows`, (rows, 3, samples)."""
+        p = self._p.view(first, stop).reshape(self._leads, 3, -1)
+        return p if len(rows) == self._leads else p[rows]
 
-    def signals(self, first: int, stop: int) -> Floats:
-        """High-passed mV, (leads, samples)."""
-        return self._y.view(first, stop)
+    def signals(self, first: int, stop: int, rows: npt.NDArray[np.intp]) -> Floats:
+        """High-passed mV of the leads `rows`, (rows, samples)."""
+        y = self._y.view(first, stop)
+        return y if len(rows) == self._leads else y[rows]

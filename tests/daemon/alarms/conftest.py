@@ -18,6 +18,7 @@ from daemon.model.findings import (
     Metric,
     Quality,
     Rhythm,
+    RunCounted,
     Trouble,
     Why,
 )
@@ -86,6 +87,10 @@ class Bed:
         self.say(
             Rhythm(round(began * S), self.at, None if ended is None else round(ended * S), label, evidence)
         )
+
+    def counted(self, began, beats, rate):
+        """A ventricular run from `began` s on, as long and fast as this by now."""
+        self.say(RunCounted(round(began * S), self.at, beats, rate, self.evidence(rule="runs/1")))
 
     def event(self, name, **numbers):
         told = tuple((key, float(value), "") for key, value in numbers.items())

@@ -37,7 +37,8 @@ organisation has signed them (last section).
   really heard: not while that one is acknowledged or paused.
 - Alarms that are or may become HIGH can never be switched off. What a person has switched off is marked on the screen, and said again every
   {engine.OFF_REMINDER_S / 60:.0f} min. A new patient gets the ward's limits, and everything on.
-- A good pulse (oximeter or pressure) may delay ASYSTOLE until {engine.PULSE_TOTAL_S:.0f} s after the last beat, and nothing else. It takes no alarm away; with all others it is noted.
+- A good pulse (oximeter or pressure) may delay ASYSTOLE until {engine.PULSE_TOTAL_S:.0f} s after the last beat, and EXTREME BRADY as long where it is
+  clearly faster than the limit. It delays nothing else and takes no alarm away; with all others it is noted.
 - A row is armed when its measurement has been valid once for this patient. What is not armed is listed on the screen.
 """
 

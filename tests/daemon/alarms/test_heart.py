@@ -27,6 +27,29 @@ def test_asystole_is_said_ten_seconds_after_the_last_beat_at_the_latest(bed):
     assert bed.sound is HIGH
 
 
+@pytest.mark.parametrize("gap_s", [3.5, 4.0, 6.0])
+def test_asystole_is_said_when_the_pause_is_as_long_as_its_limit(make_bed, gap_s):
+    bed = make_bed(Limits({"asystole": {"gap_s": gap_s}}))
+    bed.well()
+    last = bed.stop()
+    bed.rhythm("PAUSE", last, rule="gap/1")  # as analysis does, from 3.0 s on
+    bed.run(4)
+
+    assert bed.began("asystole") == [pytest.approx(last + gap_s, abs=0.25)]
+
+
+def test_a_pause_that_ends_before_the_limit_is_no_asystole(bed):
+    bed.well()
+    last = bed.stop()
+    bed.rhythm("PAUSE", last, rule="gap/1")
+    bed.run(0.5)
+    bed.rhythm("PAUSE", last, bed.now / S, rule="gap/1")
+    bed.rr_s, bed.values["heart_rate"] = 0.8, 75.0
+    bed.run(6)
+
+    assert bed.began("asystole") == []
+
+
 def test_asystole_is_said_even_if_analysis_only_misses_beats(bed):
     bed.well()
     last = bed.stop()
@@ -117,6 +140,27 @@ def test_one_pause_in_a_slow_rhythm_is_no_extreme_bradycardia(bed):
 
 
 # Tachycardia and its limits.
+
+
+@pytest.mark.parametrize(
+    ("beats", "rate", "default", "challenge"),
+    [(5, 150, False, True), (6, 150, True, True), (8, 110, False, True), (8, 95, False, False)],
+)
+def test_a_run_that_analysis_counted_by_its_look_is_judged_by_what_it_counted(
+    make_bed, beats, rate, default, challenge
+):
+    for limits, expected in ((Limits(), default), (Limits(CHALLENGE), challenge)):
+        bed = make_bed(limits)
+        bed.well()
+        began = bed.now / S - 2
+        bed.rhythm("VT", began, rule="runs/1")
+        bed.counted(began, 4, rate)
+        bed.run(0.5)
+        assert bed.began("vent_tachy") == []
+
+        bed.counted(began, beats, rate)
+        bed.run(0.2)
+        assert bool(bed.began("vent_tachy")) is expected
 
 
 @pytest.mark.parametrize(

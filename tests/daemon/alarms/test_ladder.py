@@ -250,6 +250,20 @@ def test_no_pulse_or_a_bad_one_delays_nothing(bed, pulse):
     assert bed.phase("asystole") is Phase.ACTIVE
 
 
+@pytest.mark.parametrize(("pulse", "held"), [(75.0, True), (42.0, False), (30.0, False), (Why.NOISE, False)])
+def test_a_pulse_that_is_faster_than_the_limit_delays_extreme_bradycardia(bed, pulse, held):
+    bed.well(20)
+    bed.values["pulse_rate"] = pulse
+    slowed = bed._last_beat / S
+    bed.rr_s = 60 / 30
+    bed.run(12)
+
+    early = [t for t in bed.began("extreme_brady") if t - slowed <= 12]
+    assert bool(early) is not held
+    bed.run(12)
+    assert bed.began("extreme_brady")
+
+
 @pytest.mark.parametrize(("label", "row"), [("VFL", "vent_fib"), ("VT", "vent_tachy")])
 def test_a_pulse_never_touches_fibrillation_or_tachycardia(bed, label, row):
     bed.values["pulse_rate"] = 75.0

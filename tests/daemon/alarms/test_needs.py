@@ -74,7 +74,7 @@ def said(draw, now):
             now, now, 0, draw(st.sampled_from([BeatClass.NORMAL, BeatClass.VENTRICULAR])), rr_ms, EVIDENCE
         )
     if kind == 4:
-        label = draw(st.sampled_from(["ASYS", "VF", "VT", "IVR", "AFIB", "B", "T"]))
+        label = draw(st.sampled_from(["ASYS", "PAUSE", "VF", "VT", "IVR", "AFIB", "B", "T"]))
         began = max(now - draw(st.integers(0, 100)) * S, 0)
         end = draw(st.sampled_from([None, now]))
         return Rhythm(

@@ -37,7 +37,9 @@ def test_every_phase_can_be_reached_and_none_is_a_trap():
         assert Phase.INACTIVE in reached(phase)
 
 
-@pytest.mark.parametrize("phase", [p for p in Phase if p in LISTED and p not in THERE] + [Phase.INACTIVE, Phase.DELAYING])
+@pytest.mark.parametrize(
+    "phase", [p for p in Phase if p in LISTED and p not in THERE] + [Phase.INACTIVE, Phase.DELAYING]
+)
 def test_a_condition_that_persists_is_active_whatever_was_before(phase):
     assert after(phase, Stimulus.PERSIST) is Phase.ACTIVE
 

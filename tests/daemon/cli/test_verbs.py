@@ -21,9 +21,9 @@ def config(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("verb", ["status", "devices"])
+@pytest.mark.parametrize("verb", ["status", "devices", "session list", "session end 1"])
 def test_asking_a_daemon_that_does_not_run_is_not_well(config, capsys, verb):
-    assert main([verb, "--config", str(config)]) == 1
+    assert main([*verb.split(), "--config", str(config)]) == 1
     assert capsys.readouterr().out.startswith("the daemon does not answer")
 
 

@@ -15,7 +15,8 @@ from daemon.alarms.table import ROWS, TABLE
 from daemon.alarms.watch import Watch
 from daemon.control.board import AlarmBoard, limit_rows
 from daemon.control.live import LiveHub
-from daemon.control.messages import AlarmsSeen, AlarmVerb, DisplayState
+from daemon.control.messages import AlarmsSeen, AlarmVerb, DisplayState, LimitsSeen
+from daemon.model.findings import Metric, Why
 from daemon.model.signals import Command, Fact, FactState, Tick
 
 S = 1_000_000_000
@@ -33,14 +34,18 @@ class Bed:
         )
         self.board = AlarmBoard("1", self.alarms)
         self.at = 0
+        self.limits = []
 
     def run(self, ticks):
         said = []
         for _ in range(ticks):
             self.at += 1
             changes = self.alarms.step(Tick(self.at * TICK))
-            if self.board.take(self.at * TICK, changes):
-                said.append((self.at, AlarmsSeen.model_validate_json(self.board.text)))
+            new = self.board.take(self.at * TICK, changes)
+            if "alarms" in new:
+                said.append((self.at, AlarmsSeen.model_validate_json(new["alarms"])))
+            if "limits" in new:
+                self.limits.append((self.at, LimitsSeen.model_validate_json(new["limits"])))
         return said
 
     def act(self, verb, **values):
@@ -52,11 +57,22 @@ def test_the_verbs_of_the_socket_are_those_of_the_engine():
     assert set(get_args(AlarmVerb)) == set(VERBS)
 
 
-def test_a_quiet_bed_is_said_when_something_of_it_changes_and_not_again():
+def test_a_quiet_bed_is_said_every_second_with_the_tick_that_was_judged():
     bed = Bed()
-    first = AlarmsSeen.model_validate_json(bed.board.text)
-    assert (first.picture.alarms, first.picture.sound) == ((), None)
-    assert bed.run(50) == []
+    first = AlarmsSeen.model_validate_json(bed.board.alarms)
+    assert (first.now_ns, first.picture.alarms, first.picture.sound) == (0, (), None)
+    said = bed.run(32)
+    assert [(k, seen.now_ns) for k, seen in said] == [(k, k * TICK) for k in (10, 20, 30)]
+    assert bed.limits == []
+
+
+def test_an_engine_that_judges_no_more_is_told_with_the_tick_it_stands_at(monkeypatch):
+    bed = Bed()
+    bed.run(10)
+    monkeypatch.setattr(AlarmEngine, "step", lambda *_: 1 / 0)
+    said = bed.run(30)
+    assert len(said) == 3
+    assert {seen.now_ns for _, seen in said} == {10 * TICK}
 
 
 def test_an_alarm_comes_with_its_tick_and_then_every_second_until_it_is_over():
@@ -80,7 +96,6 @@ def test_an_alarm_comes_with_its_tick_and_then_every_second_until_it_is_over():
     bed.act("acknowledge")
     [(_, gone)] = bed.run(1)
     assert (gone.picture.alarms, gone.picture.sound) == ((), None)
-    assert bed.run(30) == []
 
 
 def test_a_pause_counts_down_on_every_screen():
@@ -94,7 +109,7 @@ def test_a_pause_counts_down_on_every_screen():
         "bed 1",
         TICK + 2 * S,
     )
-    assert [k for k, _ in said] == [1, 11, 21]
+    assert [k for k, _ in said] == [1, 11, 21, 31]
     assert said[-1][1].picture.pauses == ()
 
 
@@ -103,7 +118,8 @@ def test_limits_are_said_as_they_are_set():
     bed.act("limits", hr_low__below="55", hr_low__delay_s="5")
     bed.act("alarm_off", row="hr_high")
     [(_, seen)] = bed.run(1)
-    rows = {row.row: row for row in seen.limits}
+    [(_, told)] = bed.limits
+    rows = {row.row: row for row in told.limits}
     [below] = rows["hr_low"].limits
     assert (below.key, below.value, below.default, below.unit) == ("below", 55.0, 50.0, "bpm")
     assert (rows["hr_low"].delay.value, rows["hr_low"].delay.default) == (5.0, 3.0)
@@ -122,6 +138,36 @@ def test_every_row_of_the_table_is_there_with_all_that_can_be_set():
         for limit in (*row.limits, *([row.delay] if row.delay else [])):
             assert limit.low <= limit.default <= limit.high
             assert limit.step > 0
+
+
+def rate(bpm, t_ns, why=None):
+    return Metric(t_ns, t_ns, "heart_rate", bpm, "bpm", why, "II", 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("bpm", "low", "high"),
+    [(80.0, 60, 100), (62.4, 50, 90), (45.0, 40, 90), (150.0, 60, 160)],  # 25 % up, 20 % down, within bounds
+)
+def test_limits_are_proposed_from_the_present_value_within_bounds_and_not_set(bpm, low, high):
+    bed = Bed()
+    bed.alarms.step(Tick(TICK), [rate(bpm, TICK)])
+    proposed = {(one.row, one.key): one for one in bed.board.told().proposed}
+    assert {place: one.limit for place, one in proposed.items()} == {
+        ("hr_low", "below"): low,
+        ("hr_high", "above"): high,
+    }
+    assert (proposed["hr_high", "above"].value, proposed["hr_high", "above"].times) == (bpm, 1.25)
+    assert bed.alarms.limits.differing == ()
+
+
+def test_no_limit_is_proposed_from_a_value_that_is_absent_or_old():
+    bed = Bed()
+    assert bed.board.told().proposed == ()
+    bed.alarms.step(Tick(TICK), [rate(80.0, TICK)])
+    bed.alarms.step(Tick(50 * TICK))
+    assert bed.board.told().proposed == ()
+    bed.alarms.step(Tick(51 * TICK), [rate(None, 51 * TICK, Why.LEADS_OFF)])
+    assert bed.board.told().proposed == ()
 
 
 @pytest.fixture

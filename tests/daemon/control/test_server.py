@@ -9,10 +9,15 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import numpy as np
+import pytest
 
+from daemon.alarms.engine import AlarmEngine
+from daemon.alarms.limits import Limits
+from daemon.alarms.watch import Watch
 from daemon.control import server
+from daemon.control.client import ControlClient, NotAnswering
 from daemon.control.live import WAVES_KEPT, LiveHub
-from daemon.control.messages import Act, DisplayState
+from daemon.control.messages import Act, DisplayState, ScreensSeen, ScreenState
 from daemon.control.server import Server
 from daemon.control.waves import decode_waves
 from daemon.model.findings import DisplayBlock, Metric
@@ -45,10 +50,10 @@ def rate(value, why=None):
 
 
 @asynccontextmanager
-async def serving(tmp_path, live, act=lambda _act: None):
+async def serving(tmp_path, live, act=lambda _act: None, screens=lambda _: None):
     socket = tmp_path / "control.sock"
     ready = asyncio.Event()
-    task = asyncio.create_task(Server(live, act).run(socket, ready.set))
+    task = asyncio.create_task(Server(live, act, screens).run(socket, ready.set))
     await ready.wait()
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
         yield session, socket
@@ -168,3 +173,25 @@ async def test_an_act_on_alarms_is_answered_when_it_is_decided_and_acts_once(tmp
     assert (refused["acted"], refused["error"]) == (False, "Choose 16 to 120 bpm.")
     assert (never["acted"], never["error"]) == (False, say("alarm.refused.no_answer"))
     assert len(asked) == 3
+
+
+async def test_limits_are_told_to_whoever_asks(tmp_path):
+    live = hub()
+    live.watch("1", Watch("1", lambda own, first: AlarmEngine(Limits(own=own), first=first), print))
+    async with serving(tmp_path, live) as (_, socket), ControlClient(socket) as client:
+        told = await client.limits("1")
+        with pytest.raises(NotAnswering):
+            await client.limits("no such bed")
+    assert {row.row: row.limits[0].value for row in told.limits if row.row == "hr_high"} == {"hr_high": 120.0}
+    assert told.proposed == ()
+
+
+async def test_who_serves_screens_tells_of_them(tmp_path):
+    heard = []
+    seen = ScreensSeen(screens=(ScreenState(bed="1", visible=True, draws=True, sound="on"),))
+    async with serving(tmp_path, hub(), screens=heard.append) as (session, socket):
+        async with ControlClient(socket) as client:
+            await client.screens(seen)
+        async with session.post("http://box/screens", json={"screens": "many"}) as refused:
+            assert refused.status == 400
+    assert heard == [seen]

@@ -1,5 +1,8 @@
 """Grades follow what is wrong with a lead, name it, and stand still."""
 
+from dataclasses import astuple
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -28,10 +31,9 @@ def judge(x, rate, saturated=None):
     indices, quality, out, said = Indices(of, rate, hop), Quality(of), [], 0
     railed = np.zeros(x.shape, dtype=bool) if saturated is None else saturated
     for k in range(0, len(x) - hop + 1, hop):
-        severity = indices.step(
-            np.ascontiguousarray(x[k : k + hop]), railed[k : k + hop], np.ones((hop, x.shape[1]), dtype=bool)
-        )
-        said += len(quality.step(severity, indices.flat, indices.railed, frozenset()))
+        part = (slice(None), slice(k, k + hop))
+        found = indices.push(x[None][part], railed[None][part], np.ones((1, hop, x.shape[1]), dtype=bool))
+        said += len(quality.step(found.severity[0], found.flat[0], found.railed[0], frozenset()))
         out.append([quality.leads[lead] for lead in of.measured])
     return out, said
 
@@ -76,6 +78,27 @@ def test_a_clipped_r_wave_is_acceptable_and_a_rail_is_not():
         (Grade.ACCEPTABLE, Trouble.SATURATED),
         (Grade.POOR, Trouble.SATURATED),
     ]
+
+
+@pytest.mark.parametrize(("rate", "leads"), [(125.0, 1), (360.0, 2), (500.0, 8)])
+def test_many_hops_at_once_say_the_same_to_the_last_bit(rate, leads):
+    rng = np.random.default_rng(3)
+    hop = PIECES * round(rate * 0.05)
+    x = 0.02 * rng.normal(0, 1, (40, hop, leads)).cumsum(axis=1)
+    x[10:20] *= 1e-3
+    saturated, good = rng.random(x.shape) < 0.02, np.ones(x.shape, dtype=bool)
+    saturated[25:30], good[14, 3:9, :1], good[33:36] = True, False, False
+
+    def pushed(cuts):
+        indices = Indices(montage(leads, rate), rate, hop)
+        found = [indices.push(x[a:b], saturated[a:b], good[a:b]) for a, b in pairwise([0, *cuts, 40])]
+        return [np.concatenate(part) for part in zip(*map(astuple, found), strict=True)]
+
+    singly, together = pushed(range(1, 40)), pushed([17, 18, 34])
+
+    assert all(np.array_equal(one, other) for one, other in zip(singly, together, strict=True))
+    assert singly[1].any()
+    assert singly[2].any()
 
 
 def test_a_steady_signal_is_said_once():

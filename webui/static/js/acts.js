@@ -1,6 +1,6 @@
 // Hands an operator's act to the box.
 
-import { facts, say } from "./words.js";
+import { say } from "./words.js";
 
 export const LATE_MS = 1000; // an act that is not confirmed by then is told as late
 export const GIVE_UP_MS = 4000;
@@ -8,7 +8,7 @@ export const GIVE_UP_MS = 4000;
 const KEY = "vitald.screen";
 
 // What this screen is called in the log of who did what: kept for the browser.
-function screenName() {
+export function screenName() {
   const held = localStorage.getItem(KEY);
   if (held) return held;
   const name = `screen-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
@@ -18,9 +18,9 @@ function screenName() {
 
 export const newId = () => crypto.getRandomValues(new Uint32Array(3)).join("-");
 
-// An act on the alarms of this page's bed.
-export const alarmAct = (verb, values = {}) =>
-  send({ id: newId(), bed: facts.bed, verb, values: { ...values, screen: screenName() } });
+// An act on the alarms of a bed.
+export const alarmAct = (bed, verb, values = {}) =>
+  send({ id: newId(), bed, verb, values: { ...values, screen: screenName() } });
 
 // Null when the act was done, else the reason in words.
 export async function send(act) {

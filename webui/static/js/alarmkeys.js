@@ -11,8 +11,9 @@ const NOTE_MS = 8000;
 const PAUSE = "audio_paused";
 
 export class AlarmKeys {
-  // `own()` acknowledges what the page alarms by itself, and says whether there was any.
-  constructor(acknowledge, pause, own) {
+  // `own()` acknowledges what the page alarms by itself, and says whether there was any; `shortcuts`: F1 and F2 are theirs.
+  constructor(bed, acknowledge, pause, own, { shortcuts = true } = {}) {
+    this.bed = bed;
     this.own = own;
     this.acknowledge = acknowledge;
     this.pause = pause;
@@ -22,6 +23,7 @@ export class AlarmKeys {
     this.pressedAt = new Map();
     acknowledge.addEventListener("click", () => this.#press(acknowledge));
     pause.addEventListener("click", () => this.#press(pause));
+    if (!shortcuts) return;
     document.addEventListener("keydown", (event) => {
       const key = { F1: acknowledge, F2: pause }[event.key];
       if (!key || event.repeat) return;
@@ -63,7 +65,7 @@ export class AlarmKeys {
   // Only what this screen shows: an alarm that comes at the same moment is not taken with it.
   #acknowledge() {
     if (this.own()) return;
-    const shown = (this.picture?.alarms ?? []).map(({ occurrence }) => occurrence);
+    const shown = (this.picture?.alarms ?? []).map(({ occurrence }) => occurrence).filter(Boolean);
     if (shown.length > 0) this.#ask("acknowledge", { occurrences: shown.join(",") });
     else this.#say(say("alarms.nothing"));
   }
@@ -72,7 +74,7 @@ export class AlarmKeys {
     const asked = { at: performance.now() };
     this.asked = asked;
     this.problem = null;
-    const reason = await alarmAct(verb, values);
+    const reason = await alarmAct(this.bed, verb, values);
     if (this.asked === asked) this.asked = null;
     if (reason !== null) this.#say(say("act.failed", { reason }));
   }

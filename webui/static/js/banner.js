@@ -11,11 +11,13 @@ const NAMED = 2; // rows that are off are named up to so many
 
 export class Banner {
   // `element` has .list (the key that opens the list), .states; `assertive` and `polite` are read out.
-  constructor(element, assertive, polite, flash) {
+  // `shown`: chips at most (narrow screens show one); `note`: where what became of a key is said.
+  constructor(element, assertive, polite, flash, { shown = SHOWN, note = element.querySelector(".alarm-note") } = {}) {
     this.element = element;
     this.list = element.querySelector(".list");
     this.states = element.querySelector(".states");
-    this.note = element.querySelector(".alarm-note");
+    this.note = note;
+    this.shown = shown;
     this.assertive = assertive;
     this.polite = polite;
     this.flash = flash;
@@ -24,22 +26,21 @@ export class Banner {
     this.spoken = "";
   }
 
-  // `picture` null: nothing has been heard of alarms. `stale`: alarms stand there and the box does not say them again.
-  // `note`: what became of a key that was pressed.
-  show(picture, boxNow, { stale, note }) {
+  // `picture` null: nothing has been heard of alarms. `note`: what became of a key that was pressed.
+  show(picture, boxNow, note) {
     const state = picture === null ? "unknown" : lineOf(picture).length > 0 ? "alarms" : "none";
     this.element.dataset.state = state;
     this.element.dataset.worst = picture?.worst ?? "";
     set(this.note, note);
     this.#chips(picture, state);
     this.#count(picture, boxNow);
-    this.#states(picture, boxNow, stale);
+    this.#states(picture, boxNow);
     if (picture !== null) this.#speak(picture.alarms);
   }
 
   #chips(picture, state) {
     const alarms = lineOf(picture);
-    const shown = alarms.slice(0, this.narrow.matches ? SHOWN_NARROW : SHOWN);
+    const shown = alarms.slice(0, this.narrow.matches ? SHOWN_NARROW : this.shown);
     const drawn = JSON.stringify([state, shown.map(shownOf), alarms.length]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
@@ -75,9 +76,8 @@ export class Banner {
     set(since, say("alarms.since", { time: elapsed(boxNow - first.t_ns / 1e6) }));
   }
 
-  #states(picture, boxNow, stale) {
+  #states(picture, boxNow) {
     const states = [];
-    if (stale) states.push(["stale", say("alarms.stale")]);
     for (const { kind, row, until_ns: until } of picture?.pauses ?? []) {
       const time = boxNow === null ? "" : left(until, boxNow);
       states.push([kind, [say(`alarms.${kind}`), row && rowText(row), time].filter(Boolean).join(" ")]);

@@ -9,6 +9,7 @@ import { LivePage } from "./page.js";
 import { MessageLine, messagesOf } from "./line.js";
 import { PlayoutClock } from "./clock.js";
 import { Stage } from "./stage.js";
+import { Strip } from "./strip.js";
 import { Traces } from "./traces.js";
 import { caption } from "./caption.js";
 import { facts } from "./words.js";
@@ -17,7 +18,9 @@ import { isInverted } from "./layout.js";
 import { load, save } from "./settings.js";
 import { readWaves } from "./wire.js";
 import { set } from "./tiles.js";
+import { showPatient } from "./patienttext.js";
 
+const UNFILTERED = { mode: "diagnostic", mains_hz: 0, cleaning: false };
 const LAST_BEATS = 20; // labels published for tests
 
 const byId = (id) => document.getElementById(id);
@@ -28,7 +31,7 @@ class BedView {
     this.traces = new Traces();
     this.playout = new PlayoutClock();
     this.ecg = new Ecg();
-    this.alarming = new Alarms();
+    this.alarming = new Alarms((entry) => this.#strip(entry));
     this.line = new MessageLine(byId("line"), byId("spoken"));
     this.devices = new Devices(byId("device-chips"), byId("sheet-devices"));
     this.choices = new BoxChoices(byId("box-choices"), byId("box-note"), facts.bed);
@@ -40,6 +43,10 @@ class BedView {
       chain: () => this.bed?.waves?.chain ?? [],
       onClose: (lead) => this.#reduce(lead),
     });
+    this.strip = new Strip(byId("strip"), this.settings, {
+      display: () => this.bed?.display ?? UNFILTERED,
+      onClose: () => this.#uncover(),
+    });
     byId("uncalibrated").hidden = isCalibrated();
     this.bed = null;
     this.counts = { jumps: 0, dry: 0 };
@@ -48,6 +55,7 @@ class BedView {
       save(settings);
       this.stage.invalidate();
       this.enlarged.invalidate();
+      this.strip.invalidate();
       this.#caption();
     });
     byId("full-screen").addEventListener("click", () => toggleFullScreen());
@@ -63,6 +71,7 @@ class BedView {
     if (this.boot !== undefined && this.boot !== state.boot) this.alarming.restarted();
     this.boot = state.boot;
     this.bed = bed;
+    showPatient(byId("patient"), bed.patient);
     this.choices.show(bed.display, now);
     const leads = bed.waves?.leads ?? [];
     if (leads.join() !== this.stage.leads.join()) this.stage.showLeads(leads);
@@ -87,6 +96,10 @@ class BedView {
 
   alarms(message) {
     if (message.bed === facts.bed) this.alarming.take(message);
+  }
+
+  limits(message) {
+    if (message.bed === facts.bed) this.alarming.takeLimits(message);
   }
 
   waves(buffer, now) {
@@ -126,7 +139,7 @@ class BedView {
     this.stage.explain(bed?.quality ?? {}, stalled);
     this.choices.refresh(now);
     if (bed && boxNow !== null) {
-      this.line.show(messagesOf(page.state, bed, boxNow));
+      this.line.show(messagesOf(page.state, bed, boxNow, this.alarming.picture?.alarms ?? []));
       this.devices.show(bed.devices, boxNow, link === "live");
     }
     this.#publish(stalled, page);
@@ -157,6 +170,19 @@ class BedView {
     byId("waves").inert = false;
     this.stage.invalidate();
     document.querySelector(`.lane[data-lead="${lead}"]`)?.focus();
+  }
+
+  // The strip of an alarm that was, over the waves.
+  #strip(entry) {
+    if (this.enlarged.open) this.enlarged.close();
+    byId("waves").inert = true;
+    this.strip.show(entry);
+  }
+
+  #uncover() {
+    byId("waves").inert = false;
+    this.stage.invalidate();
+    document.querySelector("#sheet-alarms:not([hidden]) .strip-key, .keys [aria-controls=sheet-alarms]")?.focus();
   }
 
   #caption() {

@@ -1,66 +1,77 @@
-// Alarms since this page was opened, kept by the page from what the box says of its alarms. Pure: no element, no clock.
+// The log of alarms as it is stored, newest first, page by page. What has come since is read again when alarms change.
 
-import { RANK, shownOf } from "./alarmwords.js";
+import { facts } from "./words.js";
 
-const KEPT = 300;
-const GAP_MS = 3500; // longer without the box, and alarms may have come and gone unseen
+const GIVE_UP_MS = 6000;
+const AGAIN_MS = 10_000; // limits and the box's own entries change no alarm
+const SETTLE_MS = 400; // the log is on the disk a moment after the screen has it
 
 export class History {
   constructor() {
-    this.entries = []; // newest last: { kind: "alarm", alarm: shownOf(alarm), priority, worst, from, to } or { kind: "gap", from, to }
-    this.open = new Map(); // by occurrence
-    this.since = null; // ns of the box's clock
-    this.boot = null;
+    this.entries = null; // newest first; null: not read yet
+    this.rows = []; // names of alarms that ever were
+    this.next = null; // where the page before begins
+    this.failed = false;
+    this.reading = null; // AbortController
+    this.wanted = { priority: "", row: "" };
+    this.due = 0;
+    this.key = "";
   }
 
-  // The alarms of the bed as the box says them.
-  take({ now_ns: now, picture }) {
-    this.since ??= now;
-    const listed = new Set();
-    // In the order in which they began; of those that began together, the worst is the newest.
-    for (const alarm of [...picture.alarms].reverse().sort((a, b) => a.active_ns - b.active_ns)) {
-      listed.add(alarm.occurrence);
-      const entry = this.open.get(alarm.occurrence) ?? this.#begin(alarm);
-      entry.alarm = shownOf(alarm);
-      if (RANK[alarm.priority] > RANK[entry.priority]) entry.priority = alarm.priority;
-      const over = alarm.phase === "latched" || alarm.phase === "latched_acknowledged";
-      entry.to = over ? (entry.to ?? now) : null;
+  // While the list is in view: `key` changes with the alarms.
+  watch(wanted, key, now) {
+    if (JSON.stringify(wanted) !== JSON.stringify(this.wanted)) {
+      this.wanted = wanted;
+      this.entries = null;
+      this.reading?.abort();
+      this.reading = null;
+      this.due = now;
+    } else if (key !== this.key) {
+      this.due = Math.min(this.due, now + SETTLE_MS);
     }
-    // What an ALARM PAUSED hides has not ended.
-    if (picture.pauses.some(({ kind }) => kind === "alarm_paused")) return;
-    for (const [occurrence, entry] of this.open) {
-      if (listed.has(occurrence)) continue;
-      entry.to ??= now;
-      this.open.delete(occurrence);
+    this.key = key;
+    if (now >= this.due && this.reading === null) {
+      this.due = now + AGAIN_MS;
+      this.#read(null);
     }
   }
 
-  // The box was not heard between two times of its clock.
-  missed(from, to) {
-    if (to - from > GAP_MS * 1e6) this.#keep({ kind: "gap", from, to });
+  // The page before.
+  more() {
+    if (this.next !== null && this.reading === null) this.#read(this.next);
   }
 
-  // After another start of the box its clock counts anew: what was written down before cannot be put in order with it.
-  restarted() {
-    this.entries = [];
-    this.open.clear();
-    this.since = null;
+  async #read(before) {
+    const reading = new AbortController();
+    this.reading = reading;
+    const asked = new URLSearchParams({ bed: facts.bed, ...this.wanted, ...(before ? { before } : {}) });
+    const late = setTimeout(() => reading.abort(), GIVE_UP_MS);
+    try {
+      const response = await fetch(`/api/alarms?${asked}`, { signal: reading.signal });
+      if (!response.ok) throw new Error(response.status);
+      const page = await response.json();
+      if (this.reading === reading) this.#take(page, before);
+    } catch {
+      if (this.reading === reading) this.failed = true;
+    } finally {
+      clearTimeout(late);
+      if (this.reading === reading) this.reading = null;
+    }
   }
 
-  // Newest first; `priority` "" = all. Gaps are always shown: they are what is not known.
-  shown(priority) {
-    return this.entries.filter((entry) => entry.kind === "gap" || !priority || entry.priority === priority).reverse();
-  }
-
-  #begin(alarm) {
-    const entry = { kind: "alarm", alarm: shownOf(alarm), priority: alarm.priority, from: alarm.t_ns, to: null };
-    this.open.set(alarm.occurrence, entry);
-    this.#keep(entry);
-    return entry;
-  }
-
-  #keep(entry) {
-    this.entries.push(entry);
-    if (this.entries.length > KEPT) this.entries.shift();
+  #take({ entries, rows, next }, before) {
+    this.failed = false;
+    this.rows = rows;
+    const known = this.entries ?? [];
+    if (before !== null) {
+      this.entries = [...known, ...entries];
+      this.next = next;
+      return;
+    }
+    // The newest page anew; what had been read behind it stays.
+    const last = known.findIndex(({ id }) => id === entries.at(-1)?.id);
+    const behind = last < 0 ? [] : known.slice(last + 1);
+    this.entries = [...entries, ...behind];
+    if (behind.length === 0) this.next = next;
   }
 }

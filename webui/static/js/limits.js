@@ -1,11 +1,11 @@
 // The limits editor. A row is changed here first, shown as changed, and set by its key: nothing is in force before the box has
 // said so. What the box refuses it refuses in words.
 
-import { alarmAct } from "./acts.js";
+import { GIVE_UP_MS, alarmAct } from "./acts.js";
 import { markOf, rowText } from "./alarmwords.js";
-import { say } from "./words.js";
+import { facts, say } from "./words.js";
 import { set } from "./tiles.js";
-import { unitText } from "./numbers.js";
+import { nameOf, quantity, unitText } from "./numbers.js";
 
 const SEVERAL = 3;
 
@@ -19,30 +19,34 @@ const settingsOf = (row) => [
 export const differs = (row) => settingsOf(row).some((one) => one.value !== one.default);
 
 export class LimitsEditor {
-  // `list` takes the rows, `note` says what became of the last key; `all` puts every row back to default.
-  constructor(list, note, all) {
+  // `list` takes the rows, `note` says what became of the last key. `keys` has .propose (limits from the present values, as
+  // drafts), .set-all (sets every draft) and .all-default (puts every row back).
+  constructor(list, note, keys) {
     this.list = list;
     this.note = note;
-    this.all = all;
-    this.rows = new Map(); // by name: { row, element, drawn, drafts: Map(key -> text) }
-    all.addEventListener("click", () => this.#allToDefault());
+    this.part = Object.fromEntries(["propose", "set-all", "all-default"].map((name) => [name, keys.querySelector(`.${name}`)]));
+    this.rows = new Map(); // by name: { row, element, drawn, drafts: Map(key -> text), proposed: Map(key -> proposal) }
+    this.part.propose.addEventListener("click", () => this.#propose());
+    this.part["set-all"].addEventListener("click", () => this.#setAll());
+    this.part["all-default"].addEventListener("click", () => this.#allToDefault());
   }
 
   show(limits) {
     const told = limits.filter((row) => settingsOf(row).length > 0);
     const order = [...told.filter(({ limits: own }) => own.length > 0), ...told.filter(({ limits: own }) => own.length === 0)];
     for (const row of order) this.#row(row);
-    this.all.disabled = !told.some(differs);
+    this.part["all-default"].disabled = !told.some(differs);
+    this.part["set-all"].disabled = [...this.rows.values()].every(({ drafts }) => drafts.size === 0);
     set(this.note.previousElementSibling, told.length === 0 ? say("limits.unknown") : "");
   }
 
   #row(row) {
     const drawn = JSON.stringify(row);
-    if (!this.rows.has(row.row)) this.rows.set(row.row, { element: this.list.appendChild(make("li", "")), drafts: new Map() });
+    if (!this.rows.has(row.row)) this.rows.set(row.row, { element: this.list.appendChild(make("li", "")), drafts: new Map(), proposed: new Map() });
     const own = this.rows.get(row.row);
     if (own.drawn === drawn) return;
     Object.assign(own, { row, drawn });
-    for (const one of settingsOf(row)) if (own.drafts.get(one.key) === String(one.value)) own.drafts.delete(one.key);
+    for (const one of settingsOf(row)) if (isSet(one, own.drafts.get(one.key))) own.drafts.delete(one.key);
     this.#draw(own);
   }
 
@@ -72,6 +76,8 @@ export class LimitsEditor {
     const usual = one.key === "on" ? say(one.default ? "limits.on" : "limits.off") : plain(one.default, one.step);
     const marks = [one.value === one.default ? "" : say("limits.differs", { value: usual }), follows(own.row, one)];
     group.append(make("small", marks.filter(Boolean).join(" "), "differs"));
+    const proposal = own.drafts.has(one.key) ? own.proposed.get(one.key) : undefined;
+    if (proposal) group.append(make("small", ruleOf(proposal, one.step), "proposed"));
     return group;
   }
 
@@ -105,7 +111,8 @@ export class LimitsEditor {
   }
 
   #draft(own, one, text) {
-    if (text === String(one.value) || Number(text) === one.value) own.drafts.delete(one.key);
+    own.proposed.delete(one.key);
+    if (isSet(one, text)) own.drafts.delete(one.key);
     else own.drafts.set(one.key, text);
     this.#draw(own);
   }
@@ -132,9 +139,54 @@ export class LimitsEditor {
     await this.#ask(Object.assign({}, ...rows.map(defaults)));
   }
 
+  // Limits from what is measured now, each as a draft with the rule that made it: shown, and in force when a person sets them.
+  async #propose() {
+    this.#tell("pending", say("act.pending"));
+    let proposed = null;
+    try {
+      const response = await fetch(`/api/limits?${new URLSearchParams({ bed: facts.bed })}`, { signal: AbortSignal.timeout(GIVE_UP_MS) });
+      if (response.ok) ({ proposed } = await response.json());
+    } catch {
+      // told below
+    }
+    if (proposed === null) {
+      this.#tell("failed", say("act.failed", { reason: say("act.unreachable") }));
+      return;
+    }
+    const changed = new Set();
+    for (const proposal of proposed) {
+      const own = this.rows.get(proposal.row);
+      const one = own && settingsOf(own.row).find(({ key: name }) => name === proposal.key);
+      if (!one || proposal.limit === one.value) continue;
+      own.drafts.set(one.key, plain(proposal.limit, one.step));
+      own.proposed.set(one.key, proposal);
+      changed.add(own);
+    }
+    for (const own of changed) this.#draw(own);
+    if (changed.size > 0) this.#reveal([...changed][0].element);
+    const none = say(proposed.length > 0 ? "limits.proposed_same" : "limits.proposed_none");
+    this.#tell("", changed.size > 0 ? say("limits.proposed", { count: changed.size }) : none);
+  }
+
+  // Scrolls the list, or the sheet where that is what scrolls, and nothing around them.
+  #reveal(element) {
+    const box = this.list.scrollHeight > this.list.clientHeight ? this.list : this.list.parentElement;
+    box.scrollTop += element.getBoundingClientRect().top - box.getBoundingClientRect().top;
+  }
+
+  async #setAll() {
+    const changed = [...this.rows.values()].filter(({ drafts }) => drafts.size > 0);
+    const values = changed.flatMap(({ row, drafts }) => [...drafts].map(([name, text]) => [`${row.row}.${name}`, text]));
+    if (!(await this.#ask(Object.fromEntries(values)))) return;
+    for (const own of changed) {
+      own.drafts.clear();
+      this.#draw(own);
+    }
+  }
+
   async #ask(values) {
     this.#tell("pending", say("act.pending"));
-    const reason = await alarmAct("limits", values);
+    const reason = await alarmAct(facts.bed, "limits", values);
     const names = [...new Set(Object.keys(values).map((name) => name.split(".")[0]))];
     const what = names.length > SEVERAL ? say("limits.several", { count: names.length }) : names.map(rowText).join(", ");
     if (reason === null) this.#tell("", say("limits.done", { alarm: what }));
@@ -158,6 +210,15 @@ function follows(row, one) {
   const force = row.in_force[one.key];
   return force === undefined || force === one.value ? "" : say("limits.in_force", { value: plain(force, one.step) });
 }
+
+// How a limit was proposed: "from 75 bpm: 25 % up, between 90 and 160".
+function ruleOf({ metric, value, unit, times, plus, least, most }, step) {
+  const by = times === 1 ? `${plus > 0 ? "+" : "−"}${Math.abs(plus)}` : `${times > 1 ? "+" : "−"}${Math.round(100 * Math.abs(times - 1))} %`;
+  const [low, high] = [least, most].map((edge) => plain(edge, step));
+  return say("limits.rule", { name: nameOf(metric), value: quantity(value, unit), by, low, high });
+}
+
+const isSet = (one, text) => text === String(one.value) || Number(text) === one.value;
 
 // A number with as many decimals as its step has.
 function plain(value, step) {

@@ -1,16 +1,23 @@
 // The message line: what a person should know now and what to do about it, worst first. Each is { key, text, help }.
 // It shows what concerns the whole box and this bed, never another one.
 
-import { elapsed, has, say } from "./words.js";
+import { elapsed, facts, has, say } from "./words.js";
 
 const SHOWN = 3;
 const SHOWN_NARROW = 1;
 const FEW = 3; // more electrodes than this are not named one by one
 const LINK_TROUBLE = new Set(["searching", "silent", "stalled", "lost", "busy", "denied"]);
 
-// Messages of a bed's state at box time `now` (ms).
-export function messagesOf(state, bed, now) {
-  return [...factMessages(state, bed), ...beatMessages(bed), ...deviceMessages(bed, now), ...leadMessages(bed)];
+// Messages of a bed's state at box time `now` (ms), but for those that one of `alarms` says already: the alarm line owns them.
+export function messagesOf(state, bed, now, alarms = []) {
+  const messages = [...factMessages(state, bed), ...beatMessages(bed), ...deviceMessages(bed, now), ...leadMessages(bed)];
+  return messages.filter(({ says, device }) => !alarms.some((alarm) => says.includes(alarm.row) && isOf(alarm, device)));
+}
+
+// An alarm that names a device is of that one.
+function isOf(alarm, device) {
+  const named = alarm.row === "no_data_device" ? alarm.instance : Object.fromEntries(alarm.values).device;
+  return device === undefined || named === undefined || named === device;
 }
 
 function factMessages(state, bed) {
@@ -18,13 +25,14 @@ function factMessages(state, bed) {
     .filter((fact) => fact.state === "failed" && ["", bed.bed].includes(fact.bed))
     .map((fact) => {
       const key = has(`fact.${fact.source}`) ? `fact.${fact.source}` : "fact.other";
-      return message(key, { source: fact.source.toUpperCase() });
+      const says = facts.speaks_for[`fact.${fact.source}`] ?? facts.speaks_for.fact;
+      return { ...message(key, { source: fact.source.toUpperCase() }), says };
     });
 }
 
 // A good signal without a beat in it: nothing on this screen matters more.
 function beatMessages(bed) {
-  return bed.metrics.heart_rate?.why === "no_beats" ? [message("line.no_beats", {})] : [];
+  return bed.metrics.heart_rate?.why === "no_beats" ? [{ ...message("line.no_beats", {}), says: facts.speaks_for["line.no_beats"] }] : [];
 }
 
 function deviceMessages(bed, now) {
@@ -32,7 +40,8 @@ function deviceMessages(bed, now) {
     .filter((device) => LINK_TROUBLE.has(device.state))
     .map((device) => {
       const values = { device: device.label.toUpperCase(), since: elapsed(now - device.since_ns / 1e6) };
-      return { ...message(`line.${device.state}`, values), key: `line.${device.state}.${device.label}` };
+      const says = facts.speaks_for["line.device"];
+      return { ...message(`line.${device.state}`, values), key: `line.${device.state}.${device.label}`, says, device: device.label };
     });
 }
 
@@ -49,7 +58,8 @@ function leadMessages(bed) {
 }
 
 function message(key, values) {
-  return { key: `${key} ${values.electrodes ?? values.leads ?? ""}`, text: say(key, values), help: say(`${key}.help`, values, "") };
+  const says = facts.speaks_for[key.replace("trouble.all_", "trouble.")] ?? [];
+  return { says, key: `${key} ${values.electrodes ?? values.leads ?? ""}`, text: say(key, values), help: say(`${key}.help`, values, "") };
 }
 
 export class MessageLine {

@@ -9,12 +9,12 @@ import { fullText } from "./times.js";
 import { set } from "./tiles.js";
 
 const REFRESH_MS = 250;
-const FOR_THE_VIEW = new Set(["beat", "measured", "events", "alarms"]); // messages that concern the view alone
+const FOR_THE_VIEW = new Set(["beat", "measured", "events", "alarms", "limits"]); // messages that concern the view alone
 
 const byId = (id) => document.getElementById(id);
 
 export class LivePage {
-  // `view` has state(state, now), beat(beat, now), measured(message, now), events(message, now), alarms(message, now),
+  // `view` has state(state, now), beat(beat, now), measured(message, now), events(message, now), alarms(message, now), limits(message, now),
   // waves(buffer, now), refresh(now, link, page), frame(now), last() (what was received last) and sound() (whether alarms are
   // heard here) for the report; all may be absent but refresh.
   constructor(path, view) {

@@ -7,8 +7,8 @@ const LINE = 1.5; // CSS px
 export const MARK_MM = 1.6; // size of a beat's mark, at the top of its lane
 const BAR = 6; // CSS px from the sweep to the calibration bar left of it
 const SERIF = 3.5;
-const PLAIN = new Set(["N", "Q"]);
-const LETTERS = { "/": "P" }; // of classes that WFDB has no letter for
+export const PLAIN = new Set(["N", "Q"]);
+export const LETTERS = { "/": "P" }; // of classes that WFDB has no letter for
 
 const modulo = (a, b) => ((a % b) + b) % b;
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from statistics import median
 
 from daemon.dsp.ecg.measures.measurement import Measurement
 from daemon.dsp.ecg.rhythm.said import EventSaid, Numbers
@@ -124,7 +123,7 @@ class Episodes:
                 if baseline.level is None:
                     baseline.first.append(st)
                     if len(baseline.first) >= self._learning:
-                        baseline.level = float(np.median(baseline.first))
+                        baseline.level = median(baseline.first)
                 elif at == point:
                     moved[lead] = st - baseline.level
         return moved

@@ -30,10 +30,10 @@ REGULAR_AT = [window.SIGNAL_FEATURES.index(name) for name in ("acv", "fdom")]
 
 
 class Arrest:
-    """Decision by decision, and beat by beat. `track` is what it says on."""
+    """Decision by decision, and beat by beat. `track` is what it says on, `pause` what a standstill is said on at first."""
 
-    def __init__(self, rate_hz: float, track: Track, score: window.WindowScore) -> None:
-        self._rate_hz, self._track, self._table = rate_hz, track, score
+    def __init__(self, rate_hz: float, track: Track, pause: Track, score: window.WindowScore) -> None:
+        self._rate_hz, self._track, self._pause, self._table = rate_hz, track, pause, score
         self._level = WindowLevel()
         self._gaps = gaps.Gaps()
         self._waves: deque[Floats] = deque(maxlen=NAMED_BY)  # regularity and frequency in Hz of each decision
@@ -48,8 +48,10 @@ class Arrest:
             if seconds >= gaps.PAUSE_S:
                 a, b = sight.inner.outer(gap.first) + offset, sight.inner.outer(gap.stop) + offset
                 said.append(EventSaid("pause", a, a, b, due, (("gap", seconds, "s"),), gaps.RULE))
-        if self._track.label == "ASYS" and self._gaps.last == beat.at:
-            said += self._track.end(beat.sample, due)
+        if self._gaps.last == beat.at:
+            said += self._pause.end(beat.sample, due)
+            if self._track.label == "ASYS":
+                said += self._track.end(beat.sample, due)
         return said
 
     def step(self, view: View, beats: Beats, back: int, due: int) -> list[Said]:
@@ -58,20 +60,25 @@ class Arrest:
             self._waves.append(np.add.reduce(view.measured[:, REGULAR_AT]) / len(view.measured))
         changed = self._level.step(self.score(view, beats))
         if self._level.on:
-            return self._quivers(back, due)
+            return [*self._pause.end(back, due), *self._quivers(back, due)]
         said: list[Said] = []
         if changed:
             said = self._track.end(back - round(ENDED_BACK_S * self._rate_hz), due)
         if not view.leads:
             self._gaps.last = view.now if self._gaps.last is not None else None
-            return [*said, *self._track.end(back, due)]
-        recent = view.windows[:, AFTER_BEAT:]
-        p2p = float((np.maximum.reduce(recent, axis=1) - np.minimum.reduce(recent, axis=1)).min())
-        seconds = self._gaps.standstill(view.now, p2p)
-        if seconds is not None and not self._track.open:
-            onset = back - round(seconds * self._rate_hz)
-            return [*said, *self._track.begin("ASYS", onset, due, (("gap", seconds, "s"),), gaps.RULE)]
-        return said
+            return [*said, *self._pause.end(back, due), *self._track.end(back, due)]
+        seconds = self._gaps.open_s(view.now)
+        if seconds is None or self._track.open:
+            return said
+        since = view.windows[:, -min(round(seconds * RATE_HZ) - AFTER_BEAT, window.WINDOW) :]
+        p2p = float((np.maximum.reduce(since, axis=1) - np.minimum.reduce(since, axis=1)).min())
+        if not self._gaps.still(p2p):
+            return said
+        onset, numbers = back - round(seconds * self._rate_hz), (("gap", seconds, "s"),)
+        if seconds < gaps.ASYSTOLE_S:
+            return [*said, *self._pause.begin("PAUSE", onset, due, numbers, gaps.RULE)]
+        begun = self._track.begin("ASYS", onset, due, numbers, gaps.RULE)
+        return [*said, *self._pause.end(back, due), *begun]
 
     def score(self, view: View, beats: Beats) -> float | None:
         """Mean score of the leads that were measured; None without one."""

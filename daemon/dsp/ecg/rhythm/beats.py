@@ -85,6 +85,11 @@ class Beats:
         energy = np.sqrt(np.add.reduce(z * z, axis=1) * np.add.reduce(t * t)) + 1e-12
         return float((np.add.reduce(z * t, axis=1) / energy).max())
 
+    @property
+    def common(self) -> tuple[Floats, Floats] | None:
+        """The dominant shape (leads, BEFORE + AFTER) in mV, and 1 or 0 (leads,) for those it was seen in."""
+        return self._shapes.common
+
     def clear(self) -> None:
         """Forget the beats; the shapes stay."""
         self.seen.clear()

@@ -9,6 +9,7 @@ from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 
 RULE = "gap/1"
 ASYSTOLE_S = 4.0
+STANDING_S = 3.0  # from here on it is said that a pause goes on: an alarm's own limit may be as low
 PAUSE_S = 2.5
 SIZE_ALIKE, ALIKE, SIZE_ALONE = (
     0.3,
@@ -55,11 +56,13 @@ class Gaps:
             return True
         return beat.size >= SIZE_ALIKE * self.usual and beat.dominant > ALIKE
 
-    def standstill(self, now: int, p2p_mv: float) -> float | None:
-        """Seconds without a beat at inner sample `now`, when it is asystole; `p2p_mv` of the quietest live lead, 0 without one."""
+    def open_s(self, now: int) -> float | None:
+        """Seconds since the last believable beat at inner sample `now`, from STANDING_S on."""
         if self.last is None or self.usual <= 0:
             return None
         seconds = (now - self.last) / RATE_HZ
-        if seconds < ASYSTOLE_S or not MIN_P2P_MV < p2p_mv <= NOISE_SHARE * self.usual:
-            return None
-        return seconds
+        return None if seconds < STANDING_S else seconds
+
+    def still(self, p2p_mv: float) -> bool:
+        """Whether a lead of so little peak to peak since the last beat, the quietest, is alive and shows no beats."""
+        return MIN_P2P_MV < p2p_mv <= NOISE_SHARE * self.usual

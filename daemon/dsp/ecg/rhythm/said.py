@@ -38,4 +38,15 @@ class EventSaid:
     detail: str = ""
 
 
-Said = RhythmSaid | EventSaid
+@dataclass(frozen=True, slots=True)
+class RunSaid:
+    """How long and fast a run of ventricular beats from sample `onset` on is by now; said while it grows."""
+
+    onset: int
+    due: int
+    beats: int
+    bpm: float
+    rule: str
+
+
+Said = RhythmSaid | EventSaid | RunSaid

@@ -1,4 +1,7 @@
-"""All rhythm rules over one stream of ECG: decisions every half second, at fixed samples, from what was there by then."""
+"""All rhythm rules over one stream of ECG: a beat as soon as it is known, the signal every half second, at fixed samples.
+
+What is said of a beat is due with the last sample that it needed, its own or those behind it that its shape is taken from.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from daemon.dsp.ecg.rhythm.ectopy import Ectopics
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.ladder import Track
 from daemon.dsp.ecg.rhythm.pwaves import SeenWaves
+from daemon.dsp.ecg.rhythm.runs import FastRuns
 from daemon.dsp.ecg.rhythm.said import Said
 from daemon.dsp.ecg.rhythm.sight import Sight, View
 from daemon.dsp.ecg.rhythm.table import RhythmTable
@@ -51,16 +55,19 @@ class RhythmWatch:
         self._told: deque[_Told] = deque()
         self._told_waves: deque[SeenWaves] = deque()
         self._owed: list[Said] = []
+        self._taken = 0  # the sample with which the last beat was taken
         self._ventricular, self._runs, self._block, self._base = Track(), Track(), Track(), Track()
+        self._pause = Track()
         self._begin()
 
     def _begin(self) -> None:
         """Everything as at a start, but what has been said and what is on."""
         self._sight = Sight(self._rate_hz, self._leads)
         self._beats = Beats(len(self._leads))
-        self._arrest = Arrest(self._rate_hz, self._ventricular, self._table.window)
+        self._arrest = Arrest(self._rate_hz, self._ventricular, self._pause, self._table.window)
         self._rhythm = BaseRhythm(self._base, self._table)
         self._ectopics = Ectopics(self._rate_hz, self._runs)
+        self._fast = FastRuns(self._rate_hz, self._runs, self._table.run)
         self._conduction = Conduction(self._rate_hz, self._block)
         self._last_sample: int | None = None
 
@@ -81,7 +88,9 @@ class RhythmWatch:
         piece = max(1, round(PIECE_S * self._rate_hz))
         for first in range(0, mv.shape[1], piece):
             for view in self._sight.push(mv[:, first : first + piece], usable[:, first : first + piece]):
+                said += self._known(view.due + self._offset)
                 said += self._decide(view)
+            said += self._known(self._offset + self._sight.samples - 1)
             self._sight.forget()
         return said
 
@@ -98,7 +107,7 @@ class RhythmWatch:
     def close(self) -> list[Said]:
         """The stream is over: what is on ends with its last sample."""
         last = self._offset + self._sight.samples - 1
-        return [said for track in self._tracks for said in track.end(last, last)]
+        return [said for track in (*self._tracks, self._pause) for said in track.end(last, last)]
 
     @property
     def _tracks(self) -> tuple[Track, ...]:
@@ -109,14 +118,22 @@ class RhythmWatch:
         """Whether the atria beat as one, so that P waves mean something."""
         return self._base.label not in {"AFIB", "AFL"}
 
+    def _known(self, by: int) -> list[Said]:
+        """Take the beats that are known with sample `by`, in the order in which they were told."""
+        said: list[Said] = []
+        while self._told:
+            told = self._told[0]
+            seen = self._sight.inner.needed(self._sight.inner.inner(told.sample - self._offset) + REACH)
+            due = max(told.due, seen + self._offset, self._taken)
+            if due > by:
+                break
+            self._taken = due
+            said += self._take(self._told.popleft(), due)
+        return said
+
     def _decide(self, view: View) -> list[Said]:
         due = view.due + self._offset
-        said: list[Said] = []
-        while self._told and self._told[0].due <= due:
-            if self._sight.inner.inner(self._told[0].sample - self._offset) + REACH > view.now:
-                break
-            said += self._take(self._told.popleft(), due)
-        said += self._arrest.step(view, self._beats, self._sight.inner.outer(view.now) + self._offset, due)
+        said = self._arrest.step(view, self._beats, self._sight.inner.outer(view.now) + self._offset, due)
         while self._told_waves and self._told_waves[0].due <= due:
             waves = self._told_waves.popleft()
             if not self._ventricular.open:
@@ -132,6 +149,7 @@ class RhythmWatch:
             said += self._rhythm.step(
                 view, self._beats, self._sight.inner.outer(view.now + 1 - WINDOW) + self._offset, due
             )
+            said += self._fast.step(view, self._sight, self._beats, self._offset, due, self._ectopics.run)
             said += self._conduction.step(due, known=self._atria_beat)
         said += self._ectopics.step(due)
         return said

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.dsp.ecg.level import FORGET_S, MAX_LEADS, START_BLOCKS, Levels, combine, median
+from daemon.dsp.ecg.level import FORGET_S, MAX_LEADS, START_BLOCKS, Levels, combine, medians
 
 N = 200  # samples of a block
 
@@ -112,6 +112,8 @@ def test_where_no_lead_can_be_seen_there_is_nothing():
     assert not weight.any()
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300))
-def test_the_median_is_numpys(values):
-    assert median(np.array(values)) == np.median(values)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300), st.integers(0, 3))
+def test_the_median_of_the_first_values_is_numpys(values, behind):
+    rows = np.array([sorted(values) + [np.inf] * behind])
+
+    assert medians(rows, np.array([len(values)])) == np.median(values)

@@ -13,11 +13,13 @@ from daemon.dsp.ecg.marks import (
     PState,
     Wave,
     Waves,
+    above_half,
     crossing,
     draw,
     noise_mv,
     peak,
     runs,
+    smoothed,
 )
 from daemon.dsp.ecg.vote import MOVE_S, OVER_ALL, Majority, Vote, over_all
 
@@ -41,10 +43,19 @@ def bump(n, at, width):
     return np.exp(-0.5 * ((np.arange(n) - at) / width) ** 2)
 
 
+def in_one_lead(p, y, *beats):
+    """The beat drawn from p (3, n) and y (n,)."""
+    return draw(p[None], smoothed(y[None]), *beats)[0]
+
+
+def found_peak(y, on, off):
+    return peak(smoothed(y[None])[0], on, off)
+
+
 def test_a_boundary_lies_where_one_half_is_crossed_between_two_samples():
     p = trapezium(100, 20.3, 60.8)
 
-    (run,) = runs(p, 0, 100, 0.04, 0.02)
+    (run,) = runs(p, *above_half(p[None]), 0, 100, 0.04, 0.02)
 
     assert crossing(p, run.first) == pytest.approx(20.3)
     assert crossing(p, run.stop) == pytest.approx(60.8)
@@ -56,8 +67,8 @@ def test_short_gaps_do_not_end_a_run_and_light_runs_do_not_count():
     p[20:40] = p[46:60] = 1.0
     p[100:103] = 1.0
 
-    closed = runs(p, 0, 200, 0.030, 0.020)
-    apart = runs(p, 0, 200, 0.020, 0.020)
+    closed = runs(p, *above_half(p[None]), 0, 200, 0.030, 0.020)
+    apart = runs(p, *above_half(p[None]), 0, 200, 0.020, 0.020)
 
     assert [(r.first, r.stop) for r in closed] == [(20, 60)]
     assert [(r.first, r.stop) for r in apart] == [(20, 40), (46, 60)]
@@ -67,38 +78,38 @@ def test_short_gaps_do_not_end_a_run_and_light_runs_do_not_count():
 def test_a_peak_is_farthest_from_the_chord(sign):
     slope = np.linspace(0, 0.4, 200)
 
-    assert peak(sign * (bump(200, 90, 8) * 0.2) + slope, 60.4, 119.5) == pytest.approx(90, abs=1)
+    assert found_peak(sign * (bump(200, 90, 8) * 0.2) + slope, 60.4, 119.5) == pytest.approx(90, abs=1)
 
 
 def test_a_peak_survives_mains_of_half_its_size():
     t = np.arange(200)
     mains = 0.05 * np.sin(2 * np.pi * 50 * t / 250)
 
-    assert peak(bump(200, 90, 10) * 0.1 + mains, 60.0, 120.0) == pytest.approx(90, abs=4)
+    assert found_peak(bump(200, 90, 10) * 0.1 + mains, 60.0, 120.0) == pytest.approx(90, abs=4)
 
 
 def test_a_beat_is_drawn_with_its_own_p_and_t():
     p = strip({0: [(60, 85), (330, 355)], 1: [(105, 128), (375, 398)], 2: [(170, 220), (440, 490)]})
     y = np.zeros(500)
 
-    waves = draw(p, y, 115.0)
+    waves = in_one_lead(p, y, 115.0)
 
     assert waves.qrs == pytest.approx((105, 128))
     assert (waves.p.on, waves.p.off) == pytest.approx((60, 85))
     assert (waves.t.on, waves.t.off) == pytest.approx((170, 220))
-    assert (draw(p, y, 385.0).p.on, draw(p, y, 385.0).t.off) == pytest.approx((330, 490))
+    assert (in_one_lead(p, y, 385.0).p.on, in_one_lead(p, y, 385.0).t.off) == pytest.approx((330, 490))
 
 
 def test_a_beat_without_a_run_near_it_has_no_marks():
     p = strip({1: [(105, 128)], 2: [(170, 220)]})
 
-    assert draw(p, np.zeros(500), 160.0) == Waves()
-    assert draw(p, np.zeros(500), 150.0).qrs is not None
+    assert in_one_lead(p, np.zeros(500), 160.0) == Waves()
+    assert in_one_lead(p, np.zeros(500), 150.0).qrs is not None
 
 
 def test_of_two_runs_the_heavier_is_the_wave():
     p = strip({0: [(40, 50), (70, 90)], 1: [(105, 128)], 2: [(150, 162), (190, 240)]})
-    waves = draw(p, np.zeros(500), 115.0)
+    waves = in_one_lead(p, np.zeros(500), 115.0)
 
     assert waves.p.on == pytest.approx(70)
     assert waves.t.on == pytest.approx(190)
@@ -107,7 +118,7 @@ def test_of_two_runs_the_heavier_is_the_wave():
 def test_a_t_that_is_not_over_is_not_said():
     p = strip({1: [(105, 128)], 2: [(170, 400)]}, n=250)
 
-    assert draw(p, np.zeros(250), 115.0).t is None
+    assert in_one_lead(p, np.zeros(250), 115.0).t is None
 
 
 def test_a_majority_is_half_of_the_last_eight():
@@ -188,8 +199,8 @@ def test_the_beats_on_either_side_bound_p_and_t_however_close_they_are():
         {1: [(90, 112), (157, 179), (224, 246)], 0: [(60, 82), (140, 152)], 2: [(184, 200), (256, 290)]}
     )
 
-    drawn = draw(p, np.zeros(500), 168.0, 101.0, 235.0)
-    alone = draw(p, np.zeros(500), 168.0)
+    drawn = in_one_lead(p, np.zeros(500), 168.0, 101.0, 235.0)
+    alone = in_one_lead(p, np.zeros(500), 168.0)
 
     assert (drawn.p.on, drawn.t.off) == (pytest.approx(140), pytest.approx(200))
     assert (alone.p.on, alone.t.off) == (pytest.approx(60), pytest.approx(290))
@@ -225,12 +236,12 @@ def test_noise_is_measured_between_the_complexes_and_waves_are_none():
     sizes = np.array([0.0, 0.020, 0.040, 0.100])
     y = heart + sizes[:, None] * rng.normal(0, 1, (4, n))
 
-    measured = noise_mv(y, qrs)
+    measured = noise_mv(y, smoothed(y), qrs)
 
     assert measured[0] < 0.002
     assert measured[1:] == pytest.approx(sizes[1:], rel=0.15)
-    assert np.isinf(noise_mv(y, np.ones(n))).all()
-    assert np.isinf(noise_mv(y[:, :3], qrs[:3])).all()
+    assert np.isinf(noise_mv(y, smoothed(y), np.ones(n))).all()
+    assert np.isinf(noise_mv(y[:, :3], smoothed(y)[:, :3], qrs[:3])).all()
 
 
 def test_moving_marks_leaves_absent_ones_absent():

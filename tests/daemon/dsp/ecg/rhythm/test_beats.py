@@ -45,10 +45,9 @@ def test_p_waves_of_a_standstill_do_not_end_a_gap():
     beats.seen.append(small)
 
     assert follow.beat(small, beats) is None
-    assert follow.standstill(round(28 * 125), 0.05) == pytest.approx(28 - 0.8 * 29, abs=0.01)
-    assert follow.standstill(round(28 * 125), 0.0) is None
-    assert follow.standstill(round(28 * 125), 0.9) is None
-    assert follow.standstill(round(26 * 125), 0.05) is None
+    assert follow.open_s(round(28 * 125)) == pytest.approx(28 - 0.8 * 29, abs=0.01)
+    assert follow.open_s(round(26 * 125)) is None
+    assert [follow.still(p2p_mv) for p2p_mv in (0.0, 0.05, 0.9)] == [False, True, False]
 
 
 def run(beats):

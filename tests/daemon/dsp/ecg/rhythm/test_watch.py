@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.dsp.ecg.rhythm.said import EventSaid, RhythmSaid
+from daemon.dsp.ecg.rhythm.said import EventSaid, RhythmSaid, RunSaid
 from daemon.dsp.ecg.rhythm.watch import RhythmWatch
 
 RATE = 250.0
@@ -83,6 +83,42 @@ def test_a_standstill_is_said_four_seconds_after_the_last_beat(watched):
     assert begun.numbers[0][0] == "gap"
 
 
+def test_a_pause_that_goes_on_is_said_from_three_seconds_on_and_becomes_a_standstill(watched):
+    beats = sinus(0.6, 30) + sinus(33.4, 50) + sinus(56, 70)
+
+    said = watched(RATE, lead(71, beats), beats)
+
+    began, ended, second, over = rhythms(said, "PAUSE")
+    standstill, _ = rhythms(said, "ASYS")
+    assert abs(began.onset / RATE - sinus(0.6, 30)[-1][0]) < 0.05
+    assert 3.0 <= (began.due - began.onset) / RATE < 3.7
+    assert abs(ended.end / RATE - 33.4) < 0.05
+    assert standstill.onset == second.onset
+    assert second.due < standstill.due == over.due
+    assert rhythms(said, "N")
+
+
+def test_a_standstill_is_seen_behind_a_beat_within_the_last_seconds(watched):
+    """What is quiet is judged behind the last beat, though the window of the other rules reaches before it."""
+    beats = [*sinus(0.6, 30), (32.0, "N")]
+
+    said = watched(RATE, lead(37, beats), beats)
+
+    assert 3.0 <= rhythms(said, "PAUSE")[0].due / RATE - 32.0 < 3.7
+
+
+def test_what_is_said_of_a_beat_does_not_wait_for_the_next_decision(watched):
+    v = [30.0, 30.45, 30.9]
+    beats = sorted([b for b in sinus(0.6, 40) if not 29.6 < b[0] < 32] + [(t, "V") for t in v])
+
+    said = watched(RATE, lead(41, beats), beats)
+
+    (run,) = events(said, "ventricular_run")
+    after = next(t for t, label in beats if t > v[-1] and label == "N")
+    assert run.due / RATE == pytest.approx(after + 0.4, abs=0.01)
+    assert run.at / RATE == pytest.approx(30.0, abs=0.01)
+
+
 @pytest.mark.parametrize("fault", ["off", "noise"])
 def test_no_standstill_when_the_signal_is_gone_or_all_noise(watched, fault):
     beats = sinus(0.6, 30)
@@ -135,8 +171,12 @@ def test_couplets_runs_and_tachycardia_are_told_apart(watched):
     assert abs(couplet.at / RATE - 20.0) < 0.01
     assert [s.numbers[0][1] for s in events(said, "ventricular_run")] == [3.0, 7.0]
     begun, ended = rhythms(said, "VT")
+    counted = [s for s in said if isinstance(s, RunSaid)]
     assert abs(begun.onset / RATE - 40.0) < 0.01
     assert abs(ended.end / RATE - 42.1) < 0.01
+    assert begun.due / RATE < 41.4 + 0.45
+    assert [s.beats for s in counted] == [6, 7]
+    assert begun.due < counted[0].due < counted[1].due < ended.due
 
 
 @pytest.mark.parametrize(("every", "label"), [(2, "B"), (3, "T")])

@@ -1,0 +1,145 @@
+"""What is asked of the worker, the process that computes over history, and the other end of its socket.
+
+`POST /strip` answers a strip around an alarm (review/strip.py), `GET /load` how alarms load a bed. One rehearsal runs at a
+time: `POST /rehearsal` begins it, `GET /rehearsal` says how far it is, `DELETE /rehearsal` ends it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.control.client import NotAnswering
+from daemon.control.messages import DisplayState
+
+ANSWER_WITHIN_S = 20.0
+"""Longer than a strip takes on a busy box; who waits is a person."""
+
+LONGEST_H = 24.0
+_BASE = "http://worker"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StripAsked(_Message):
+    """The strip around `t_ns` of a boot, drawn with these filters."""
+
+    bed: str
+    boot: str
+    t_ns: int
+    display: DisplayState
+
+
+class RowLoadState(_Message):
+    """One alarm of a bed over a span. `hours`: how many began in each; `in_alarm_s`: how long it stood, in all.
+
+    `short`: those that were over within 10 s. Acknowledged after: of those that somebody acknowledged.
+    """
+
+    row: str
+    priority: Literal["low", "medium", "high"]
+    count: int
+    short: int
+    hours: tuple[int, ...]
+    in_alarm_s: float
+    acknowledged: int
+    median_to_acknowledge_s: float | None
+    worst_to_acknowledge_s: float | None
+
+
+class LoadState(_Message):
+    """How alarms loaded a bed from `from_utc_ms` for `hours` hours, the most frequent first; `total` is of all of them."""
+
+    bed: str
+    from_utc_ms: int
+    hours: int
+    recorded_s: float
+    share_in_alarm: float
+    total: RowLoadState
+    rows: tuple[RowLoadState, ...]
+
+
+class RehearsalAsked(_Message):
+    """What would have alarmed in the last `hours` under other limits ({row: {key: value}}, over the ward's)."""
+
+    bed: str
+    hours: float = Field(gt=0, le=LONGEST_H)
+    present: dict[str, dict[str, float | bool]] = Field(default_factory=dict)
+    other: dict[str, dict[str, float | bool]]
+
+
+class RehearsedRow(_Message):
+    """How often a row alarmed: as it was, replayed with the present limits, replayed with the other ones."""
+
+    row: str
+    happened: int
+    present: int
+    other: int
+
+
+class RehearsalState(_Message):
+    """A rehearsal, or none yet. `progress` 0 .. 1; `refused` says in words why it could not begin or went wrong."""
+
+    state: Literal["none", "running", "done", "cancelled", "failed"] = "none"
+    asked: RehearsalAsked | None = None
+    progress: float = 0.0
+    from_utc_ms: int = 0
+    recorded_s: float = 0.0
+    rows: tuple[RehearsedRow, ...] = ()
+    refused: str = ""
+
+
+class WorkClient:
+    """A client of the worker's socket, as an asynchronous context manager."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(path=str(self._socket)),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def strip(self, asked: StripAsked) -> bytes:
+        """A strip, encoded as review/strip.py says. Raises `NotAnswering`."""
+        return await self._ask("POST", "/strip", asked)
+
+    async def load(self, bed: str, hours: int) -> LoadState:
+        """How alarms loaded a bed in the last hours. Raises `NotAnswering`."""
+        query = urlencode({"bed": bed, "hours": hours})
+        return LoadState.model_validate_json(await self._ask("GET", f"/load?{query}"))
+
+    async def rehearsal(self) -> RehearsalState:
+        """How far the rehearsal is. Raises `NotAnswering`."""
+        return RehearsalState.model_validate_json(await self._ask("GET", "/rehearsal"))
+
+    async def rehearse(self, asked: RehearsalAsked) -> RehearsalState:
+        """Begin a rehearsal; refused in words while another one runs. Raises `NotAnswering`."""
+        return RehearsalState.model_validate_json(await self._ask("POST", "/rehearsal", asked))
+
+    async def cancel(self) -> RehearsalState:
+        """End the rehearsal. Raises `NotAnswering`."""
+        return RehearsalState.model_validate_json(await self._ask("DELETE", "/rehearsal"))
+
+    async def _ask(self, method: str, path: str, message: BaseModel | None = None) -> bytes:
+        body = None if message is None else message.model_dump_json().encode()
+        try:
+            async with self._session.request(method, _BASE + path, data=body) as response:
+                response.raise_for_status()
+                return await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise NotAnswering(str(error) or type(error).__name__) from error

@@ -1,0 +1,86 @@
+"""Who is at a bed and what is recorded there: the daemon's own routes for patients and sessions, passed on to the page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from daemon.control.client import NotAnswering
+from daemon.control.sessions import PatientsTold, SessionAct, SessionClient, SessionsTold
+from daemon.words import say
+from webui.pages import CONFIG, alarms, bed_names, numbers, render
+
+MOST = 50
+"""Sessions on the page, the newest."""
+
+_CLIENT = web.AppKey("sessions", SessionClient)
+
+log = logging.getLogger(__name__)
+
+
+class Here(BaseModel):
+    """A bed for its page: who is there, and its newest sessions."""
+
+    patients: PatientsTold
+    sessions: SessionsTold
+
+
+def install(app: web.Application) -> None:
+    """Add the page and what it asks."""
+    app.cleanup_ctx.append(_client)
+    app.router.add_get("/bed/{bed}/sessions", page)
+    app.router.add_get("/api/sessions", _told)
+    app.router.add_post("/api/sessions", _act)
+
+
+async def page(request: web.Request) -> web.Response:
+    """GET /bed/{bed}/sessions; 404 for a bed that this box does not have."""
+    names = bed_names(request.app[CONFIG])
+    key = request.match_info["bed"]
+    if key not in names:
+        raise web.HTTPNotFound(text=say("page.unknown_bed") + "\n")
+    facts = {"page": "sessions", "bed": key, "most": MOST, **numbers.facts(), **alarms.facts()}
+    return render(request, "sessions.html", bed=key, name=names[key], names=names, facts=facts)
+
+
+async def _client(app: web.Application) -> AsyncIterator[None]:
+    async with SessionClient(app[CONFIG].box.socket) as client:
+        app[_CLIENT] = client
+        yield
+
+
+async def _told(request: web.Request) -> web.Response:
+    """GET /api/sessions?bed=: a `Here`."""
+    bed = request.query.get("bed", "")
+    if bed not in request.app[CONFIG].beds:
+        raise web.HTTPNotFound
+    return await _passed_on(_here(request.app[_CLIENT], bed))
+
+
+async def _here(client: SessionClient, bed: str) -> Here:
+    everybody = await client.patients()
+    at_bed = tuple(one for one in everybody.patients if one.bed == bed)
+    return Here(patients=PatientsTold(patients=at_bed), sessions=await client.sessions(bed=bed, most=MOST))
+
+
+async def _act(request: web.Request) -> web.Response:
+    """POST /api/sessions: a `SessionAct` in, a `SessionActed` out; 400 for what is none."""
+    try:
+        act = SessionAct.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return web.json_response({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, status=400)
+    return await _passed_on(request.app[_CLIENT].act(act))
+
+
+async def _passed_on(answer: Awaitable[BaseModel]) -> web.Response:
+    """The daemon's answer as it is; 503 when there is none."""
+    try:
+        told = await answer
+    except NotAnswering as error:
+        log.warning("patients and sessions: the box does not answer: %s", error)
+        return web.json_response({"error": "not_answering"}, status=503)
+    return web.json_response(text=told.model_dump_json())
