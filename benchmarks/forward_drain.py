@@ -34,7 +34,6 @@ from tests.daemon.forward.faults_proxy import Faults, FaultsProxy
 LINK = Faults(latency_s=0.04, bandwidth=1e6)
 HOURS = 72
 SECONDS = 60
-AT_ONCE_S = 20
 
 
 @dataclass
@@ -59,10 +58,8 @@ class Drained:
         return self.recorded_s / self.took_s
 
 
-async def drain(
-    folder: Path, hours: float, seconds: float, link: Faults = LINK, *, live: bool = True
-) -> Drained:
-    """Fill a store in `folder`, forward it over the link for some time, and look."""
+async def drain(folder: Path, hours: float, seconds: float, link: Faults = LINK) -> Drained:
+    """Fill a store in `folder`, forward it over the link for some time (0: all of it, without live records), and look."""
     folder.mkdir()
     (folder / "data").mkdir()
     await asyncio.to_thread(fill, folder / "data" / "vitald.db", hours)
@@ -84,13 +81,16 @@ async def drain(
             seen.idle_mb = forwarder.memory_mb("VmRSS")
             proxy.faults = link
             proxy.sever()
-            await _first(config)
-            await asyncio.sleep(3)  # past the first probes
+            if seconds:
+                await _first(config)
+                await asyncio.sleep(3)  # past the first probes
             at_start = (await _sent(config), forwarder.cpu_s(), time.monotonic())
-            said = await _talk(bed, seconds) if live else await asyncio.sleep(seconds, {})
+            said = await (_talk(bed, seconds) if seconds else _all(config))
             seen.cpu_s = forwarder.cpu_s() - at_start[1]
             seen.took_s = time.monotonic() - at_start[2]
-            seen.recorded_s = recorded_seconds(await _sent(config) - at_start[0])
+            seen.recorded_s = (
+                recorded_seconds(await _sent(config) - at_start[0]) if seconds else 3600.0 * hours
+            )
             seen.most_mb = forwarder.memory_mb("VmHWM")
             await asyncio.sleep(1.5)
             _latencies(folder / "cloud.db", said, seen)
@@ -105,6 +105,13 @@ async def _first(config: Config) -> None:
     async with asyncio.timeout(400):
         while not (await _sent(config))["waveform"]:
             await asyncio.sleep(0.2)
+
+
+async def _all(config: Config) -> dict[str, float]:
+    async with asyncio.timeout(400), ForwardClient(config.forward_socket) as client:
+        while (await client.told()).destinations[0].state != "idle":
+            await asyncio.sleep(0.5)
+    return {}
 
 
 async def _talk(bed: Bedside, seconds: float) -> dict[str, float]:
@@ -173,7 +180,7 @@ def measured(seconds: float) -> Iterable[Row]:
         folder = Path(made)
         long = asyncio.run(drain(folder / "long", HOURS, seconds))
         shutil.rmtree(folder / "long")
-        short = asyncio.run(drain(folder / "short", 1, AT_ONCE_S))
+        short = asyncio.run(drain(folder / "short", 1, 0))
     scale = f"72 h stored, {long.took_s:.0f} s of the drain over 8 Mbit/s, 80 ms; load {os.getloadavg()[0]:.0f} of {os.cpu_count()}"
     yield Row(
         "(c) drain of three days, 8 channels and numbers",
@@ -192,14 +199,22 @@ def measured(seconds: float) -> Iterable[Row]:
         f"{len(long.alarms_s)} alarms",
     )
     yield Row("(c) live numbers meanwhile, p99", p99(long.metrics_s), "s", "< 2", p99(long.metrics_s) < 2)
-    share = 100 * long.cpu_s / long.recorded_s * 30
+    yield Row(
+        "(c) one hour, all of it",
+        short.speed,
+        "x real time",
+        ">= 30",
+        short.speed >= 30,
+        f"{short.took_s:.0f} s",
+    )
+    share = 100 * short.cpu_s / short.recorded_s * 30
     yield Row(
         "(h) processor at 30 x real time",
         share,
         "% of a core",
         "<= 8",
         share <= 8,
-        "40 % of a Pi 4's, by the factor 5",
+        "over that hour; 40 % of a Pi 4's, by the factor 5",
     )
     growth = long.most_mb - long.idle_mb
     yield Row(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import Row
+from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import Channel, Counts, Quantity, SampleBlock, Segment, Stream
 from daemon.store import codec
 from daemon.store.columns import columns
@@ -26,6 +27,13 @@ DAY_S = 24 * 3600
 LEADS = 8
 RATE = 500
 BOOT = "boot"
+LEADS_OF_TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+MESSAGE = {
+    "heart_rate_bpm": 71.9, "rr_ms": 834.0, "pr_ms": 149.8, "qrs_ms": 113.1, "qt_ms": 396.3, "qtc_ms": 434.2,
+    "st_uv": dict.fromkeys(LEADS_OF_TWELVE, 12), "leads_quality": dict.fromkeys(LEADS_OF_TWELVE, "good"),
+    "rhythm": "N", "arrhythmias": [], "signal_quality": "good",
+}  # fmt: skip
+"""About what is said every second."""
 
 
 def rows() -> Iterable[Row]:
@@ -33,8 +41,11 @@ def rows() -> Iterable[Row]:
     with tempfile.TemporaryDirectory() as made:
         if folder:
             yield from _real(Path(folder), Path(made) / "real.db")
+        before = _written()
         cpu_s = asyncio.run(_live(Path(made) / "live.db"))
         yield Row("store: CPU of one bed, 8 channels at 500 Hz", 100 * cpu_s / LIVE_S, "% of real time")
+        note = "samples and their messages, and a message of numbers a second"
+        yield Row("store: written by it", (_written() - before) / LIVE_S / 1e3, "kB/s", note=note)
         yield from _day(Path(made) / "day.db")
 
 
@@ -69,6 +80,12 @@ def _day(path: Path) -> Iterable[Row]:
     yield Row("10 s of it at full rate", 1e3 * strip_s, "ms")
     hour_s = _took_s(path, lambda r: r.read(BOOT, middle_ns, middle_ns + 3600 * SECOND_NS))
     yield Row("read at full rate", 3600 / hour_s, "x real time")
+
+
+def _written() -> int:
+    """Bytes that this process has handed to the kernel."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("wchar")).split()[1])
 
 
 def _took_s(path: Path, question: Callable[[Reader], object]) -> float:
@@ -141,9 +158,9 @@ async def _live(path: Path) -> float:
     begun = time.process_time()
     for first in range(0, counts.shape[1], 25):
         block = counts[:, first : first + 25]
-        writer.offer(
-            "1", SampleBlock(segment, first, first * 2_000_000, 2e6, block, first * 2_000_000 + 50_000_000)
-        )
+        t0_ns = first * 2_000_000
+        told = [Outgoing(t0_ns, Lane.METRICS, "ecg.metrics/1", "E", MESSAGE)] if first % RATE == 0 else []
+        writer.offer("1", SampleBlock(segment, first, t0_ns, 2e6, block, t0_ns + 50_000_000), outgoing=told)
         if (first + 25) % RATE == 0:
             saved.clear()
             await saved.wait()

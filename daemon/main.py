@@ -41,7 +41,6 @@ from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
 from daemon.model.alarms import Change, ChangeKind, Values
 from daemon.model.findings import Finding
-from daemon.model.outgoing import Outgoing
 from daemon.model.signals import Command, Fact, FactState, Item, Nanos, Tick
 from daemon.patients import Patient, Patients
 from daemon.sessions import Sessions
@@ -141,7 +140,11 @@ class Daemon:
                 "app_version": __version__,
             },
         )
-        self._dispatch = Dispatch(lambda t_ns: t_ns + utc_offset_ns(), demo=config.box.demo)
+        self._dispatch = Dispatch(
+            lambda t_ns: t_ns + utc_offset_ns(),
+            demo=config.box.demo,
+            failed=lambda error: log.error("dispatch: a message could not be made", exc_info=error),
+        )
         self._people = BoxFile(config.box.people, self._box_damaged)
         self._sessions = Sessions(
             config.beds,
@@ -290,22 +293,14 @@ class Daemon:
             bedside.push(fact)
 
     def _store(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]) -> None:
-        self._writer.offer(bed, item, findings, changes, self._told(bed, item, findings, changes))
+        told = self._dispatch.push(bed, item, findings, changes)
+        self._writer.offer(bed, item, findings, changes, told)
         if not isinstance(item, Tick):
             return
         if changes or item.t_ns - self._kept_ns.get(bed, 0) >= KEPT_EVERY_NS:
             self._kept_ns[bed] = item.t_ns
             alarms = self._bedsides[bed].alarms
             self._writer.keep(bed, AlarmsKept(alarms.kept["t_ns"], alarms.own, alarms.kept))
-
-    def _told(
-        self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]
-    ) -> list[Outgoing]:
-        try:
-            return self._dispatch.push(bed, item, findings, changes)
-        except Exception:
-            log.exception("dispatch: no message could be made of %s", type(item).__name__)
-            return []
 
     def _act(self, act: Act) -> asyncio.Future[str] | None:
         """Hand in an act of a screen."""

@@ -8,6 +8,7 @@ messages are made by the store itself (store/sessions.py), waveforms are its chu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from daemon.contracts.registry import said
@@ -20,6 +21,8 @@ from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import DeviceSeen, Fact, Item, Nanos, Reading, SampleBlock, Tick
 from daemon.words import say
 
+SECOND_NS: Nanos = 1_000_000_000
+
 SINGLE_EVERY_NS: Nanos = 10_000_000_000
 """Single early beats of one kind are told no oftener than this; every one of them is stored."""
 
@@ -28,27 +31,40 @@ CHANGES = {ChangeKind.BEGAN: "onset", ChangeKind.ENDED: "end"}
 
 
 class Dispatch:
-    """All beds of a box. `utc` gives UTC in ns of a time, by the best knowledge; `demo`: the patients are simulators."""
+    """All beds of a box. `utc` gives UTC in ns of a time, by the best knowledge; `demo`: the patients are simulators.
 
-    def __init__(self, utc: Callable[[Nanos], int], *, demo: bool) -> None:
+    `failed` hears of an error in making a message: that message is not told, every other one is.
+    """
+
+    def __init__(
+        self, utc: Callable[[Nanos], int], *, demo: bool, failed: Callable[[Exception], None]
+    ) -> None:
         self._utc = utc
         self._demo = demo
+        self._failed = failed
         self._beds: dict[str, _Bed] = {}
         self._facts: dict[tuple[str, str], Fact] = {}
 
     def push(
         self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]
     ) -> list[Outgoing]:
-        """The messages about what happened; the alarms first."""
+        """The messages about what happened; the alarms first. Never raises."""
         known = self._beds.setdefault(bed, _Bed(demo=self._demo))
-        out = [self._alarm(bed, change) for change in changes if change.kind is not ChangeKind.NEAR_MISS]
-        out += known.push(item, findings)
-        if isinstance(item, Fact) and self._facts.get((item.bed, item.source)) != item:
-            self._facts[item.bed, item.source] = item  # a Fact of the whole box comes once through every bed
-            out.append(self._fact(item))
+        makers = [partial(self._alarm, bed, c) for c in changes if c.kind is not ChangeKind.NEAR_MISS]
+        makers += [partial(known.item, item), *(partial(known.finding, finding) for finding in findings)]
+        if isinstance(item, Fact):
+            makers.append(partial(self._fact, item))
+        if isinstance(item, Tick) and item.t_ns % SECOND_NS == 0:
+            makers.append(partial(known.numbers, item.t_ns))
+        out: list[Outgoing] = []
+        for make in makers:
+            try:
+                out += make()
+            except Exception as error:  # noqa: BLE001 - a fault in one message must not cost an alarm's; it is said
+                self._failed(error)
         return out
 
-    def _alarm(self, bed: str, change: Change) -> Outgoing:
+    def _alarm(self, bed: str, change: Change) -> list[Outgoing]:
         filled = {name: v if isinstance(v, str) else f"{v:g}" for name, v in change.values}
         body = {
             "alarm": change.row,
@@ -63,12 +79,15 @@ class Dispatch:
             "actor": change.actor,
             "bed": bed,
         }
-        return _message(change.due_ns, Lane.ALARMS, "box.alarm/1", "", body)
+        return [_message(change.due_ns, Lane.ALARMS, "box.alarm/1", "", body)]
 
-    def _fact(self, fact: Fact) -> Outgoing:
+    def _fact(self, fact: Fact) -> list[Outgoing]:
+        if self._facts.get((fact.bed, fact.source)) == fact:
+            return []  # a Fact of the whole box comes once through every bed
+        self._facts[fact.bed, fact.source] = fact
         since = instant(self._utc(fact.since_ns))
         body = {"source": fact.source, "state": fact.state.value, "since": since, "detail": fact.detail}
-        return _message(fact.t_ns, Lane.EVENTS, "box.fact/1", "", body)
+        return [_message(fact.t_ns, Lane.EVENTS, "box.fact/1", "", body)]
 
 
 class _Bed:
@@ -79,7 +98,8 @@ class _Bed:
         self._devices = DeviceNumbers()
         self._told: dict[str, Nanos] = {}
 
-    def push(self, item: Item, findings: Sequence[Finding]) -> list[Outgoing]:
+    def item(self, item: Item) -> list[Outgoing]:
+        """Takes it in; nothing is told of it by itself."""
         match item:
             case SampleBlock():
                 self._ecg.samples(item)
@@ -88,24 +108,26 @@ class _Bed:
                 self._devices.device(item)
             case Reading():
                 self._devices.reading(item)
-        out: list[Outgoing] = []
-        for finding in findings:
-            match finding:
-                case Metric():
-                    self._ecg.metric(finding)
-                case Quality():
-                    self._ecg.quality(finding)
-                case Rhythm():
-                    self._ecg.rhythm(finding)
-                    out += self._rhythm(finding)
-                case Beat():
-                    out += self._beat(finding)
-                case Event():
-                    out.append(self._event(finding))
-        if isinstance(item, Tick) and item.t_ns % 1_000_000_000 == 0:
-            told = [*self._ecg.told(item.t_ns), *self._devices.told(item.t_ns)]
-            out += [_message(item.t_ns, Lane.METRICS, *message) for message in told]
-        return out
+        return []
+
+    def finding(self, finding: Finding) -> list[Outgoing]:
+        match finding:
+            case Metric():
+                self._ecg.metric(finding)
+            case Quality():
+                self._ecg.quality(finding)
+            case Rhythm():
+                self._ecg.rhythm(finding)
+                return self._rhythm(finding)
+            case Beat():
+                return self._beat(finding)
+            case Event():
+                return [self._event(finding)]
+        return []
+
+    def numbers(self, t_ns: Nanos) -> list[Outgoing]:
+        told = [*self._ecg.told(t_ns), *self._devices.told(t_ns)]
+        return [_message(t_ns, Lane.METRICS, *message) for message in told]
 
     def _beat(self, beat: Beat) -> list[Outgoing]:
         code = BY_BEAT.get(beat.label)

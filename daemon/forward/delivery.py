@@ -295,8 +295,9 @@ class Delivery:
         self.standing.refusing.pop(batch.lane, None)
         self._probe_s.pop(batch.lane, None)
         self.lanes.finish(batch.lane, batch.first, batch.last)
-        if batch.size >= LEAST_BYTES:
-            rate = batch.size / max(now_s - batch.began_s, 1e-3)
+        rate = batch.size / max(now_s - batch.began_s, 1e-3)
+        # A request that was small for want of records says little of the link, unless it was faster than was known.
+        if batch.size >= LEAST_BYTES and (rate > self._rate or 2 * batch.size >= self._backlog_bytes()):
             self._rate += 0.3 * (rate - self._rate)
 
     def _refused(self, batch: Batch, outcome: Outcome, now_s: float) -> Consequence:

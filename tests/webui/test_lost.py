@@ -227,7 +227,9 @@ async def test_a_renderer_that_was_stopped_comes_back_to_now(
     await until(page, LIVE, timeout_s=3)
     stamp = await page.evaluate("Number(document.documentElement.dataset.lastSample)")
     assert abs(stamp - feeder.sample) < 2 * 500
-    assert await page.evaluate("getComputedStyle(document.getElementById('deadman')).opacity") == "0"
+    await page.wait_for_function(  # with the first frame that it draws
+        "() => getComputedStyle(document.getElementById('deadman')).opacity === '0'", timeout=3000
+    )
     await context.close()
 
 

@@ -88,8 +88,10 @@ class Dropbox(Filed):
         reply = await self._upload(said, content)
         if reply.status == 409:
             await self._judge(str(reply.json.get("error_summary", "")), path, digest)
-        else:
-            _check(reply)
+            return
+        _check(reply)
+        if reply.json.get("content_hash") != digest:
+            raise Ended(Verdict.AGAIN, "it did not arrive whole")
 
     async def _upload(self, said: Mapping[str, Any], content: Content) -> Reply:
         headers = {"Dropbox-API-Arg": json.dumps(said), "Content-Type": "application/octet-stream"}

@@ -94,12 +94,13 @@ class MqttLink:
         try:
             await client.__aenter__()
         except aiomqtt.MqttError as error:
+            lost = client.lost.done()
             client.abandon()
             if client.failed is not None:
                 raise client.failed from None
             if isinstance(error, MqttCodeError) and isinstance(error.rc, ReasonCode):
                 raise Refused(error.rc.value, "connect") from None
-            raise TimeoutError from None
+            raise (ConnectionResetError if lost else TimeoutError) from None
         except BaseException:
             client.abandon()
             raise
@@ -107,9 +108,7 @@ class MqttLink:
         self._places = asyncio.Semaphore(min(IN_FLIGHT, client.receives or IN_FLIGHT))
         self._listening = asyncio.create_task(self._listen(client), name="mqtt: listen")
         for topic in topics:
-            for granted in await client.subscribe(topic, qos=1, timeout=self._broker.timeout_s):
-                if isinstance(granted, ReasonCode) and granted.is_failure:
-                    raise Refused(granted.value, "subscribe")
+            await self._subscribe(client, topic)
         await self._say(client, b"online")
 
     async def publish(self, topic: str, payload: bytes, properties: Properties) -> int:
@@ -141,6 +140,15 @@ class MqttLink:
         """Cut the line: a broker that does not answer keeps nothing of ours."""
         if self._client is not None:
             self._client.abandon()
+
+    async def _subscribe(self, client: _Client, topic: str) -> None:
+        try:
+            answers = await client.subscribe(topic, qos=1, timeout=self._broker.timeout_s)
+        except aiomqtt.MqttError:
+            raise TimeoutError from None
+        for granted in answers:
+            if isinstance(granted, ReasonCode) and granted.is_failure:
+                raise Refused(granted.value, "subscribe")
 
     async def _say(self, client: _Client, status: bytes) -> None:
         will = self._broker.will

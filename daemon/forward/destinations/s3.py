@@ -18,7 +18,7 @@ from pydantic import Field
 
 from daemon.forward.destinations import Outcome, Verdict
 from daemon.forward.destinations.files import Content, Filed, FileOptions
-from daemon.forward.destinations.place import Credential, Place
+from daemon.forward.destinations.place import Credential, Ended, Place
 from daemon.forward.destinations.trouble import of_status, patience
 
 PART: Final = 5 << 20
@@ -144,7 +144,7 @@ class S3(Filed):
             self._in_parts(client, name, content)
             return
         with _already():
-            client.put_object(
+            reply = client.put_object(
                 Bucket=self.options.bucket,
                 Key=name,
                 Body=content.whole(),
@@ -152,6 +152,8 @@ class S3(Filed):
                 ChecksumSHA256=b64encode(unhexlify(content.sha256)).decode("ascii"),
                 IfNoneMatch="*",
             )
+            if not reply.get("ETag"):
+                raise Ended(Verdict.AGAIN, "an answer that says nothing")
 
     def _in_parts(self, client: Any, name: str, content: Content) -> None:
         where = {"Bucket": self.options.bucket, "Key": name}

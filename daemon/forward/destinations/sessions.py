@@ -6,10 +6,13 @@ Writing blocks for as long as the disk does: call it beside the event loop.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+_LOG = logging.getLogger(__name__)
 
 KEPT: Final = 10_000
 """Sessions remembered, the latest ones. Data of an older one starts it again, under the same key."""
@@ -37,11 +40,22 @@ class Sessions:
     def keep(self, name: str, backends_id: str) -> None:
         """Remember, across restarts and power cuts."""
         try:
+            self._write_anyhow(name, backends_id)
+        except (
+            sqlite3.Error,
+            OSError,
+        ) as error:  # a full disk, say: known until the next start, then started again
+            _LOG.warning("the id of a session could not be kept: %s", type(error).__name__)
+        self._known = {**self._known, name: backends_id} if len(self._known) < KEPT else {name: backends_id}
+
+    def _write_anyhow(self, name: str, backends_id: str) -> None:
+        try:
             self._write(name, backends_id)
+        except sqlite3.OperationalError:
+            raise  # the disk's trouble, not the file's
         except sqlite3.DatabaseError:
             self._path.unlink(missing_ok=True)
             self._write(name, backends_id)
-        self._known = {**self._known, name: backends_id} if len(self._known) < KEPT else {name: backends_id}
 
     def _write(self, name: str, backends_id: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

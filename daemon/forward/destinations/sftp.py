@@ -162,4 +162,6 @@ class Sftp(Filed):
             return Outcome(Verdict.WAIT, "no space left there", 60.0)
         if isinstance(error, asyncssh.Error):
             return Outcome(Verdict.AGAIN, "the connection was lost")
+        if isinstance(error, ValueError):  # of a greeting that is no text, for one
+            return Outcome(Verdict.AGAIN, "the server says what is not SSH")
         return None

@@ -46,7 +46,10 @@ EVIDENCE = Evidence("s-1", 5, 9, "rule/1")
 
 @pytest.fixture
 def dispatch():
-    return Dispatch(lambda t_ns: UTC_NS + t_ns, demo=False)
+    def failed(error):
+        raise error
+
+    return Dispatch(lambda t_ns: UTC_NS + t_ns, demo=False, failed=failed)
 
 
 def block(t_ns: int) -> SampleBlock:
@@ -228,6 +231,22 @@ def test_what_a_device_says_itself_is_told_every_second(dispatch, kind, readings
     assert all(late.body[name] is None for name, value in expected.items() if isinstance(value, float))
     dispatch.push("1", device(kind, "X-1", LinkState.LOST), (), ())
     assert dispatch.push("1", Tick(6 * S), (), ()) == []
+
+
+def test_a_message_that_cannot_be_made_costs_no_other():
+    """A number that is none makes one message impossible: the alarm and the arrhythmia beside it are told."""
+    errors = []
+    dispatch = Dispatch(lambda t_ns: t_ns, demo=False, failed=errors.append)
+    wrong = Event(S, S, "st_elevation", (("st_j", float("nan"), "mV"),), EVIDENCE)
+    dispatch.push("1", block(0), [metric("heart_rate", float("inf"), "II")], ())
+    told = dispatch.push(
+        "1",
+        Tick(S),
+        [wrong, Rhythm(S, S, None, "VT", EVIDENCE)],
+        [change(ChangeKind.BEGAN, priority=Priority.HIGH)],
+    )
+    assert [m.message for m in told] == ["box.alarm/1"]
+    assert len(errors) == 3  # the event, the arrhythmia with that rate, the numbers with it
 
 
 def test_every_code_and_word_is_known():

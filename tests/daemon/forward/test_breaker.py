@@ -6,7 +6,7 @@ import uuid
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.forward.breaker import BASE_S, LONGEST_S, OPENS_AFTER, Breaker, backoff_s
@@ -24,6 +24,7 @@ def test_delays_are_uniform_from_nothing_to_the_doubled_base():
         assert sum(delays) / len(delays) == pytest.approx(most / 2, rel=0.05)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.floats(0, 1e5))
 def test_delays_are_bounded_and_retry_after_is_a_floor(failures, floor_s):
     delay_s = backoff_s(failures, Random(2), floor_s)
@@ -92,6 +93,7 @@ def test_requests_grow_one_by_one_with_success():
     assert slots == [1, 2, 3, 4, 4, 4]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 50_000)), max_size=50))
 def test_a_bucket_never_lets_more_through_than_its_rate_and_one_request(asked):
     bucket, now_s, sent = TokenBucket(10_000.0), 0.0, 0
@@ -109,6 +111,7 @@ def test_a_bucket_without_a_limit_never_waits():
     assert bucket.ready_s(1.0) == 1.0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
 def test_a_key_is_a_version_7_uuid_of_its_time(ms, random):
     key = uuid.UUID(uuid7(ms * 1_000_000, random))

@@ -27,6 +27,7 @@ def both(steps):
     return ours, plain
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_it_holds_what_a_set_holds(steps):
     ours, plain = both(steps)
@@ -36,6 +37,7 @@ def test_it_holds_what_a_set_holds(steps):
     assert ours.highest == max(plain, default=0)
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_spans_are_apart_and_in_order(steps):
     ours, _ = both(steps)
@@ -45,6 +47,7 @@ def test_spans_are_apart_and_in_order(steps):
     assert all(a[1] + 1 < b[0] for a, b in zip(spans, spans[1:], strict=False))
 
 
+@settings(deadline=None)
 @given(STEPS, NUMBERS, st.integers(0, 30))
 def test_gaps_are_the_stretches_that_are_not_in_it(steps, first, length):
     ours, plain = both(steps)
@@ -62,6 +65,7 @@ def test_gaps_are_the_stretches_that_are_not_in_it(steps, first, length):
             assert b == last or b + 1 in plain
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_gaps_and_spans_are_everything(steps):
     ours, plain = both(steps)
@@ -71,6 +75,7 @@ def test_gaps_and_spans_are_everything(steps):
     assert len(gaps) <= len(ours) + 1
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_complete_to_is_where_the_first_hole_is(steps):
     ours, plain = both(steps)
@@ -78,7 +83,7 @@ def test_complete_to_is_where_the_first_hole_is(steps):
     assert ours.complete_to == next(n for n in range(1, 100) if n not in plain) - 1
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(STEPS)
 def test_the_ledger_keeps_the_same_intervals(steps):
     ours, _ = both(steps)

@@ -6,9 +6,10 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import forward_lanes
 from daemon.forward.delivery import LEAST_BYTES
 from daemon.forward.destinations import Bounds
 from daemon.forward.lanes import BACKLOG_SHARE, QUANTUM, SHARES, Lanes, Part, Shares
@@ -31,6 +32,7 @@ def carried(ready, sizes, rounds=4000):
     return sent
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(PARTS), min_size=1), st.lists(SIZES, min_size=1, max_size=9))
 def test_every_lane_that_waits_gets_its_share(ready, sizes):
     sent = carried(ready, sizes, 1000)
@@ -84,6 +86,7 @@ def test_backlog_that_went_while_nothing_was_live_costs_it_nothing():
 SEQS = st.sets(st.integers(1, 40))
 
 
+@settings(deadline=None)
 @given(SEQS, st.integers(0, 40), st.sampled_from(PARTS))
 def test_a_part_takes_from_the_end_that_is_its_own(taken, split, part):
     lanes = Lanes({})
@@ -101,60 +104,17 @@ def test_a_part_takes_from_the_end_that_is_its_own(taken, split, part):
         assert gap[0] == free[0]
 
 
-def world_with_backlog(n, **options):
-    source = MemorySource()
-    for _ in range(n):
-        source.say(Lane.WAVEFORM, "w" * 1000)
-    receiver = Receiver(bytes_per_s=100_000, latency_s=0.08, bounds=Bounds(1 << 20, 500, 4), **options)
-    return World(receiver, source)
-
-
-def latencies(world, lane, said):
-    return [
-        world.receiver.arrived_s[seq] - at for seq, at in said if world.source.records[seq - 1].lane is lane
-    ]
-
-
-async def live_beside_backlog(world, seconds):
-    """A number a second and an alarm every seven, while the backlog drains; what was said and when."""
-    said = []
-    for n in range(seconds):
-        for lane in (Lane.METRICS, *([Lane.ALARMS] if n % 7 == 0 else [])):
-            said.append((world.say(lane), world.now_s))
-        await asyncio.sleep(1)
-    return said
-
-
 def test_alarms_and_numbers_are_not_late_behind_a_backlog():
-    async def main():
-        world = world_with_backlog(20_000)  # 200 s of the link
-        await world.start()
-        said = await live_beside_backlog(world, 60)
-        await world.kill()
-        return max(latencies(world, Lane.ALARMS, said)), max(latencies(world, Lane.METRICS, said[:-3]))
+    alarms, numbers = forward_lanes.late(lanes=True)
 
-    alarm_s, number_s = run(main())
-    assert alarm_s < 1.0
-    assert number_s < 2.0
+    assert max(alarms) < 1.0
+    assert max(numbers) < 2.0
 
 
-def test_without_lanes_they_would_be(monkeypatch):
-    """The control: all in one lane, none of it live, oldest first."""
-    say = MemorySource.say
-    monkeypatch.setattr(
-        MemorySource, "say", lambda self, lane, *rest, **more: say(self, Lane.WAVEFORM, *rest, **more)
-    )
-    monkeypatch.setattr(MemorySource, "splits", lambda self, now_s: self.heads())
+def test_control_without_lanes_they_would_be():
+    alarms, _ = forward_lanes.late(lanes=False, seconds=14)
 
-    async def main():
-        world = world_with_backlog(20_000)
-        await world.start()
-        said = await live_beside_backlog(world, 20)
-        await world.quiet()
-        await world.kill()
-        return max(latencies(world, Lane.WAVEFORM, said))
-
-    assert run(main()) > 60
+    assert max(alarms) > 60
 
 
 def test_backlog_always_ends_though_live_would_fill_the_link():
@@ -178,7 +138,7 @@ def test_backlog_always_ends_though_live_would_fill_the_link():
 
 def test_alarms_arrive_in_their_order():
     async def main():
-        world = world_with_backlog(2000)
+        world = forward_lanes.backlogged(2000)
         await world.start()
         alarms = []
         for _ in range(50):
@@ -193,7 +153,7 @@ def test_alarms_arrive_in_their_order():
 
 def test_a_limit_on_bytes_a_second_is_kept_and_alarms_pass_it():
     async def main():
-        world = world_with_backlog(5000)
+        world = forward_lanes.backlogged(5000)
         world.terms = Terms(max_bytes_per_s=10_000)
         await world.start()
         await asyncio.sleep(100)
@@ -211,7 +171,7 @@ def test_a_limit_on_bytes_a_second_is_kept_and_alarms_pass_it():
 
 def test_memory_and_reads_do_not_grow_with_the_backlog():
     async def main(n):
-        world = world_with_backlog(n)
+        world = forward_lanes.backlogged(n)
         await world.start()
         await asyncio.sleep(20)
         asked = world.sender.delivery

@@ -73,6 +73,11 @@ async def test_nothing_acknowledged_is_lost_when_the_daemon_is_killed(path, runn
     assert trace.present.all()
     expected = np.arange(8)[:, None] * 1000 + np.arange(trace.counts.shape[1]) % 997
     np.testing.assert_array_equal(trace.counts, expected)
+    messages = "SELECT place FROM outbox WHERE lane = 3"
+    assert ask(
+        path,
+        lambda r: r.db.execute("SELECT place FROM chunks").fetchall() == r.db.execute(messages).fetchall(),
+    )
     (segment,) = ask(path, lambda r: r.segments(*ALWAYS))
     assert segment.ended_by == "crash"
     assert ask(path, lambda r: ranges.unexplained(r, segment)) == []

@@ -53,7 +53,7 @@ class Cloud {
     const figures = {
       oldest: told.oldest_unsent_s > 0 ? spanText(told.oldest_unsent_s) : say("clouds.nothing_waits"),
       rate: `${bytesText(told.bytes_per_s)}/s`,
-      next: told.next_try_s > 0 ? say("clouds.next_in", { time: spanText(told.next_try_s) }) : "",
+      next: told.next_try_s === 0 ? "" : told.in_flight > 0 ? say("clouds.trying") : say("clouds.next_in", { time: spanText(told.next_try_s) }),
       success: when(delivered > 0 ? told.last_success_ms : 0) || say("clouds.never"),
       failing: when(told.failing_since_ms),
     };

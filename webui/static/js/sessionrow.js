@@ -11,11 +11,12 @@ export function sessionRow(session) {
   const { session_id: name, started_at: began, ended_at: ended, ended_by: by, full_name: who, patient_id: id, summary } = session;
   const row = make("tr", "");
   row.dataset.session = name;
-  const head = make("th", name);
+  const head = make("th", timed(began));
   head.scope = "row";
-  const sure = session.clock === "set" ? "" : say("alarms.time_unsure");
+  if (session.clock !== "set") head.append(` (${say("alarms.time_unsure")})`);
+  head.append(make("small", name));
   const end = ended === null ? say("sessions.goes") : timed(ended, began);
-  row.append(head, cell(who ?? NOT_KNOWN, id ?? ""), cell(timed(began), sure), cell(end, by ? say(`sessions.ended.${by}`, {}, by) : ""));
+  row.append(head, cell(who ?? NOT_KNOWN, id ?? ""), cell(end, by ? say(`sessions.ended.${by}`, {}, by) : ""));
   row.append(...results(summary));
   return row;
 }

@@ -112,7 +112,7 @@ async def test_a_report_whose_file_is_gone_or_another_is_refused(case, place):
 @over(without={"rest", "batch", "dropbox", "mqtt", "azure", "gcs", "gcs-emulator"})
 async def test_a_large_report_is_never_in_memory_as_a_whole(case, place):
     """Of those whose servers are other processes; azure and gcs hold it, and say so (docs/destinations.md)."""
-    record, _ = records.report(next(numbers), place, 40_000_000)
+    record, _ = records.report(next(numbers), place, 20_000_000)
     async with opened(case, place) as destination:
         sealed = sealed_of(destination, [record])
         del record, _
@@ -125,7 +125,7 @@ async def test_a_large_report_is_never_in_memory_as_a_whole(case, place):
             tracemalloc.stop()
 
         assert outcome == DONE
-        assert peak < 20_000_000
+        assert peak < 15_000_000
 
 
 @every
@@ -271,23 +271,21 @@ async def test_server_down_is_again_and_up_again_done(case, place):
     "faults", [Faults(blackhole=True), Faults(byte_a_second=True)], ids=["silent", "slow"]
 )
 async def test_a_server_that_does_not_answer_is_again_within_the_timeout(case, place, faults):
-    async with (
-        FaultsProxy("127.0.0.1", case.port) as proxy,
-        opened(case, place, proxy.port, timeout_s=0.6) as destination,
-    ):
+    case.credentials(place.credentials)
+    async with FaultsProxy("127.0.0.1", case.port, faults) as proxy:
+        destination = case.destination(place, proxy.port, timeout_s=1)
         sealed = sealed_of(destination, one())
-        await destination.close()
-        proxy.faults = faults
         began = time.monotonic()
         outcome = await destination.send(sealed)
         took = time.monotonic() - began
 
         assert outcome.verdict is Verdict.AGAIN
-        assert took < 3.0
+        assert took < 5
         proxy.faults = Faults()
         proxy.sever()
         await _until_done(destination, sealed)
         assert case.arrived(sealed) == [sealed.data]
+        await destination.close()
 
 
 @remote
@@ -302,12 +300,12 @@ async def test_a_server_that_cannot_be_reached_is_again_within_the_timeout(case,
         await destination.close()
 
     assert outcome.verdict is Verdict.AGAIN
-    assert took < 3.0
+    assert took < 5
 
 
 async def _until_done(destination, sealed):
     """A try that is still dying may take the next one with it; not the one after."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await destination.send(sealed)) != DONE:
             await asyncio.sleep(0.05)
 

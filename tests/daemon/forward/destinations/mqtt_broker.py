@@ -42,6 +42,7 @@ class Broker:
     puback: list[int] = field(
         default_factory=list
     )  # codes for the next messages of /ecg/ and the like; then success
+    suback: int | None = 1  # None: no answer
     disconnect: list[int] = field(default_factory=list)  # instead of the next acknowledgements
     largest: int = 0
     receives: int = 0
@@ -103,7 +104,8 @@ class Broker:
             at += length
             topic, _ = _string(body, at)
             self.subscribed.append(topic)
-            writer.write(_packet(SUBACK, body[:2] + b"\x00\x01"))
+            if self.suback is not None:
+                writer.write(_packet(SUBACK, body[:2] + bytes([0, self.suback])))
         elif kind == PUBLISH:
             asyncio.get_running_loop().create_task(self._publish(writer, flags, body))  # noqa: RUF006
 

@@ -279,6 +279,7 @@ async def test_dropbox_renews_a_token_that_has_expired(dropbox, account, place):
         (409, {}, '{"error_summary": "path/disallowed_name/."}', Verdict.REFUSED, 0),
         (409, {}, "no JSON", Verdict.REFUSED, 0),
         (429, {"Retry-After": "30"}, "", Verdict.WAIT, 30),
+        (200, {}, "<html>welcome to our network</html>", Verdict.AGAIN, 0),
         (400, {}, "", Verdict.REFUSED, 0),
         (403, {}, "", Verdict.PARKED, 0),
         (500, {}, "", Verdict.AGAIN, 0),

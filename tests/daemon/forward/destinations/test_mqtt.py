@@ -83,6 +83,34 @@ async def test_answer_to_connect(place, code, verdict):
 
 
 @pytest.mark.parametrize(
+    ("code", "verdict"), [(0x87, Verdict.PARKED), (0x97, Verdict.WAIT), (None, Verdict.AGAIN)]
+)
+async def test_answer_to_subscribe(place, code, verdict):
+    broker = Broker(suback=code)
+    async with connected(broker, place, receipts=True, timeout_s=0.3) as destination:
+        assert (await destination.open()).verdict is verdict
+        assert (await destination.send(sealed_of(destination, [records.metrics(1)]))).verdict is verdict
+    assert not broker.got
+
+
+async def test_a_broker_that_hangs_up_on_connect_is_again_at_once(place):
+    """It speaks no MQTT, or not this one."""
+
+    async def hangs_up(_reader, writer):
+        writer.close()
+
+    server = await asyncio.start_server(hangs_up, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        destination = make("mqtt", {"host": "127.0.0.1", "port": port, "tls": False, "timeout_s": 20}, place)
+        async with asyncio.timeout(5):
+            outcome = await destination.open()
+        await destination.close()
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.AGAIN, "the connection was lost")
+
+
+@pytest.mark.parametrize(
     ("code", "verdict"),
     [
         (0x8E, Verdict.PARKED),

@@ -307,6 +307,16 @@ async def test_a_damaged_memory_of_sessions_is_made_anew(case, backend, place):
         assert await destination.send(sealed_of(destination, [records.metrics(2)], 2)) == DONE
 
 
+async def test_a_memory_of_sessions_that_cannot_be_written_costs_no_data(case, backend, place):
+    """As on a full disk: known until the next start, then the session is started again under its key."""
+    place.state.write_bytes(b"a file where the folder should be")
+    async with opened(case, place) as destination:
+        assert await destination.send(sealed_of(destination, [records.session_start(1)], 1)) == DONE
+        assert await destination.send(sealed_of(destination, [records.metrics(2)], 2)) == DONE
+
+    assert backend.asked[-1][0] == "/sessions/server-1/metrics"
+
+
 async def test_data_waits_for_its_session_to_start_and_then_starts_it_itself(case, backend, place, clock):
     """A destination that is added in the middle of a session never gets the message that started it."""
     async with opened(case, place) as destination:
