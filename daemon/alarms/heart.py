@@ -20,7 +20,7 @@ from daemon.alarms.conditions import (
     one,
 )
 from daemon.alarms.observed import SECOND_NS, Observed
-from daemon.model.findings import BeatClass, Rhythm, Why
+from daemon.model.findings import BeatClass, Rhythm, RunCounted, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +137,21 @@ COUNTED_S = 3.0
 """So long a count of a run holds."""
 
 
+def _counted(seen: Observed, limits: Limited) -> RunCounted | None:
+    """The run that analysis counts, where it is as long and fast as the limits want."""
+    run = seen.run
+    if run is None or seen.age_s(run.due_ns) > COUNTED_S:
+        return None
+    return run if run.beats >= limits["beats"] and run.rate_bpm >= limits["rate"] else None
+
+
 def _fast_enough(seen: Observed, rhythm: Rhythm, limits: Limited) -> bool:
     """Whether a tachycardia is as long and fast as the limits want: by what analysis counted, or by its beats since then.
 
     One found by the look of the whole signal has no beats to count.
     """
-    if rhythm.evidence.rule.startswith("window"):
+    if rhythm.evidence.rule.startswith("window") or _counted(seen, limits) is not None:
         return True
-    counted = seen.run
-    if counted is not None and seen.age_s(counted.due_ns) <= COUNTED_S:
-        long, fast = counted.beats >= limits["beats"], counted.rate_bpm >= limits["rate"]
-        if long and fast:
-            return True
     run = [b for b in seen.beats if b.t_ns >= rhythm.t_ns - SECOND_NS // 10]
     run = [b for b in run if b.label in {BeatClass.VENTRICULAR, BeatClass.UNKNOWN}]
     if len(run) < max(limits["beats"], 2):
@@ -158,12 +161,16 @@ def _fast_enough(seen: Observed, rhythm: Rhythm, limits: Limited) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class VentricularTachycardia:
-    """Ventricular tachycardia of at least `beats` beats and `rate`; once so, for as long as analysis says it."""
+    """Ventricular tachycardia of at least `beats` beats and `rate`; once so, for as long as analysis says it.
+
+    A run that is counted by its look, and is no rhythm yet, stands for as long as its count is fresh.
+    """
 
     def judge(self, seen: Observed, limits: Limited, was: Was) -> Verdicts:
-        rhythm = seen.rhythm(VT)
+        rhythm, run = seen.rhythm(VT), _counted(seen, limits)
         if rhythm is None:
-            return one(_organised(seen))
+            found = None if run is None else Verdict(True, run.t_ns, evidence=(run.evidence,))
+            return one(found or _organised(seen))
         return one(_of(rhythm) if was("") or _fast_enough(seen, rhythm, limits) else NO)
 
 

@@ -7,6 +7,7 @@ network. One that fails is begun anew from the ledger, alone.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import logging
 import os
@@ -56,10 +57,17 @@ def run_forward(config: Config) -> int:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         except OSError as error:
             raise BadConfig(f"box.data / box.run: {folder}: {error.strerror}") from error
-    try:
-        asyncio.run(Forwarder(config).until_stopped())
-    except ForeignLedger as error:
-        raise BadConfig(f"box.data: {error}") from None
+    with (config.forward_data / "forward.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadConfig(
+                f"box.data: another vitald forward is running here ({lock.name} is held)"
+            ) from None
+        try:
+            asyncio.run(Forwarder(config).until_stopped())
+        except ForeignLedger as error:
+            raise BadConfig(f"box.data: {error}") from None
     return 0
 
 

@@ -270,6 +270,12 @@ class Sender:
             sums.requests + 1, sums.records + len(batch.members), sums.bytes + batch.size
         )
         self._sent.append((self._now_s(), batch.size))
+        self._forget()
+
+    def _forget(self) -> None:
+        now_s = self._now_s()
+        while self._sent and self._sent[0][0] < now_s - RATE_OVER_S:
+            self._sent.popleft()
 
     @property
     def now_s(self) -> float:
@@ -278,9 +284,7 @@ class Sender:
     @property
     def bytes_per_s(self) -> float:
         """Over the last half minute."""
-        now_s = self._now_s()
-        while self._sent and self._sent[0][0] < now_s - RATE_OVER_S:
-            self._sent.popleft()
+        self._forget()
         return sum(size for _, size in self._sent) / RATE_OVER_S
 
     async def _heard(self, outcome: Outcome) -> None:

@@ -269,10 +269,13 @@ class Heads:
     @property
     def splits(self) -> dict[Lane, int]:
         """The highest seq of each lane that is not live any more."""
+        self._forget()
+        return self._past[0][1]
+
+    def _forget(self) -> None:
         now_s = self._now_s()
         while len(self._past) > 1 and self._past[1][0] <= now_s - LIVE_S:
             self._past.popleft()
-        return self._past[0][1]
 
     async def run(self) -> None:
         """Look for news until cancelled. Raises `StoreChanged` where the file is not the one of before."""
@@ -296,8 +299,9 @@ class Heads:
         if found:
             self.heads.update(found)
             self._on_news()
-        if now_s - self._past[-1][0] >= 1.0:
+        if now_s - self._past[-1][0] >= 1.0 and self.heads != self._past[-1][1]:
             self._past.append((now_s, dict(self.heads)))
+            self._forget()
 
 
 class StoreChanged(Exception):

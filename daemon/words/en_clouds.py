@@ -48,7 +48,6 @@ WORDS: dict[str, str] = {
     "clouds.lane_refused": "Refused as a whole: {reason}",
     "clouds.quarantine": "Refused messages: {count}",
     "clouds.quarantine.about": "The cloud has refused these for good. They are kept here and can be sent again.",
-    "clouds.quarantine.empty": "Nothing is refused any more.",
     "clouds.quarantine.first": "The first {count} are shown.",
     "clouds.refused": "{message} of {device}, measured {time}",
     "clouds.refused_box": "{message} of the box, said {time}",

@@ -153,7 +153,7 @@ async def test_an_engine_that_judges_no_more_is_an_alarm_of_the_page_within_five
 ) -> None:
     """Waves, numbers and the connection go on: a failed alarm engine must not look like a quiet patient."""
     async with attended() as page:
-        await page.mouse.click(640, 20)
+        await page.click("#time")
         await expect(page.locator("#alarms")).to_have_attribute("data-state", "none")
         ward.stopped = True
         await until(page, "d.sounding === 'high' && d.bursts === '1'", timeout_s=5)

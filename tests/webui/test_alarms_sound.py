@@ -53,7 +53,7 @@ LEVEL = """() => new Promise((done) => {
 async def listening(page: Page) -> None:
     await page.add_init_script(LISTEN)
     await page.reload()
-    await page.mouse.click(640, 20)
+    await page.click("#time")
 
 
 @pytest.mark.parametrize("priority", list(Priority))
@@ -176,7 +176,7 @@ async def test_a_page_without_its_server_alarms_by_itself_within_five_seconds(
 ) -> None:
     async with serving(config_for(feeder.socket.parent)) as served:
         await shown(page, served.address)
-        await page.mouse.click(640, 20)
+        await page.click("#time")
         await until(page, "d.sound === 'on'")
     await until(page, "d.link === 'lost' && d.sounding === 'high' && d.bursts === '1'", timeout_s=5)
     await expect(page.locator("#loss")).to_contain_text("NO CONNECTION")

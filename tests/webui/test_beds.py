@@ -33,7 +33,7 @@ async def beds(two_beds, ward, page: Page):
     box.heart_rate = ward.rate
     await box.attend(ward)
     await page.goto(address)
-    await page.mouse.click(640, 20)
+    await page.click("#time")
     await expect(card(page, "1").locator(".alarms")).to_have_attribute("data-state", "none", timeout=8000)
     return page
 

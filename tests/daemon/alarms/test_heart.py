@@ -153,7 +153,6 @@ def test_a_run_that_analysis_counted_by_its_look_is_judged_by_what_it_counted(
         bed = make_bed(limits)
         bed.well()
         began = bed.now / S - 2
-        bed.rhythm("VT", began, rule="runs/1")
         bed.counted(began, 4, rate)
         bed.run(0.5)
         assert bed.began("vent_tachy") == []
@@ -161,6 +160,9 @@ def test_a_run_that_analysis_counted_by_its_look_is_judged_by_what_it_counted(
         bed.counted(began, beats, rate)
         bed.run(0.2)
         assert bool(bed.began("vent_tachy")) is expected
+
+        bed.run(8)
+        assert bed.phase("vent_tachy") is not Phase.ACTIVE
 
 
 @pytest.mark.parametrize(

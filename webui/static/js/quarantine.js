@@ -29,6 +29,7 @@ export class Quarantine {
     const changed = count !== this.count;
     this.count = count;
     this.key.hidden = count === 0;
+    this.list.querySelector(".release-all").hidden = count < 2;
     set(this.key, say("clouds.quarantine", { count: countText(count) }));
     if (count === 0) this.#open(false);
     else if (changed && !this.list.hidden) this.#read();

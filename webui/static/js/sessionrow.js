@@ -5,6 +5,7 @@ import { dayText, timeText } from "./times.js";
 import { elapsed, has, say } from "./words.js";
 import { make } from "./elements.js";
 
+const COLUMNS = ["patient", "end", "length", "beats", "rate", "arrhythmias", "quality"]; // after the start
 const NOT_KNOWN = "–";
 
 export function sessionRow(session) {
@@ -18,6 +19,7 @@ export function sessionRow(session) {
   const end = ended === null ? say("sessions.goes") : timed(ended, began);
   row.append(head, cell(who ?? NOT_KNOWN, id ?? ""), cell(end, by ? say(`sessions.ended.${by}`, {}, by) : ""));
   row.append(...results(summary));
+  [...row.querySelectorAll("td")].forEach((one, i) => Object.assign(one.dataset, { label: say(`sessions.column.${COLUMNS[i]}`) }));
   return row;
 }
 

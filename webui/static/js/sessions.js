@@ -11,7 +11,7 @@ import { set } from "./tiles.js";
 import { whenText } from "./times.js";
 
 const AGAIN_MS = 10_000;
-const NOTE_MS = 10_000;
+const NOTE_MS = 8000;
 
 const byId = (id) => document.getElementById(id);
 

@@ -47,6 +47,7 @@ FEATURES = ("foreign", "alike", "alike_worst", "wider", "spread", "ventricular")
 ON, OFF = -0.5, -1.5
 GONE_S = 2.0
 MOST_BEATS = 15  # that are counted: no limit asks for more
+RHYTHM_BEATS = 12  # from here on it is a rhythm; a shorter run is counted for the alarms alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _explained(recent: list[SeenBeat], now: int) -> bool:
 
 
 class FastRuns:
-    """Decision by decision; says tachycardia on `track`, which the labelled beats speak on too."""
+    """Decision by decision; says how long a run is and, of a long one, tachycardia on `track`, as the labelled beats do."""
 
     def __init__(self, rate_hz: float, track: Track, score: RunScore) -> None:
         self._rate_hz, self._track, self._score = rate_hz, track, score
@@ -259,6 +260,8 @@ class FastRuns:
             return counted if grown else []
         if found.last <= self._covered:
             return []
+        if self._beats < RHYTHM_BEATS:
+            return counted if grown else []
         self._covered = now
         numbers = (("beats", float(self._beats), ""), ("rate", found.bpm, "bpm"))
         return [*self._track.begin("VT", onset, due, numbers, RUN_RULE), *counted]

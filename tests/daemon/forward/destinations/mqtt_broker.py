@@ -12,6 +12,8 @@ import ssl
 import struct
 from dataclasses import dataclass, field
 
+from tests.daemon.forward.destinations.threaded import hang_up
+
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = (
     1,
     2,
@@ -70,7 +72,7 @@ class Broker:
             self.release.set()
             for writer in self._writers:
                 writer.transport.abort()
-            await asyncio.sleep(0)
+            await hang_up(self.port)
 
     def say(self, topic: str, payload: bytes) -> None:
         """A message to whoever is connected (QoS 0)."""

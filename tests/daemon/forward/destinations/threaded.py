@@ -11,6 +11,14 @@ from collections.abc import Iterator
 from aiohttp import web
 
 
+async def hang_up(port: int) -> None:
+    """End the connections that came to this port; those in the middle of a handshake are in nobody's list but the loop's."""
+    for transport in list(asyncio.get_running_loop()._transports.values()):
+        if transport.get_extra_info("sockname", (None, None))[1] == port:
+            transport.abort()
+    await asyncio.sleep(0.01)
+
+
 @contextlib.contextmanager
 def threaded(app: web.Application, trust: ssl.SSLContext | None = None) -> Iterator[int]:
     """Yields the port it listens on."""
@@ -25,10 +33,12 @@ def threaded(app: web.Application, trust: ssl.SSLContext | None = None) -> Itera
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    port = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
     try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(20)
+        yield port
     finally:
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(hang_up(port), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(20)
         loop.close()

@@ -8,7 +8,7 @@ import pytest
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.runs import FEATURES, ON, WIDTH, RunScore, fast_run, waves_in
 from daemon.dsp.ecg.rhythm.said import RunSaid
-from tests.daemon.dsp.ecg.rhythm.test_watch import RATE, lead, rhythms, sinus
+from tests.daemon.dsp.ecg.rhythm.test_watch import RATE, lead, sinus
 
 OWN = lead(2.0, [(1.0, "N")], RATE_HZ, noise_mv=0.0)[:, 112 : 112 + WIDTH].astype(float)
 
@@ -83,19 +83,17 @@ def tachycardia(missed):
     return lead(60, true), [beat for k, beat in enumerate(found) if beat[0] not in {v[m] for m in missed}]
 
 
-def test_tachycardia_is_said_though_beats_were_missed(watched):
+def test_a_run_is_counted_though_beats_were_missed(watched):
     x, found = tachycardia(missed={2})
 
-    everything = watched(RATE, x, found)
-    said = [one for one in rhythms(everything, "VT") if one.rule == "runs/1"]
+    counted = [one for one in watched(RATE, x, found) if isinstance(one, RunSaid)]
 
-    assert abs(said[0].onset / RATE - 40.0) < 0.3
-    assert said[0].due / RATE < 40 + 5
-    counted = [one.beats for one in everything if isinstance(one, RunSaid)]
-    assert counted == sorted(counted)
-    assert 5 <= counted[0] <= counted[-1] <= 8
-    assert said[-1].end is not None
-    assert len(said) == 2
+    assert all(abs(one.onset / RATE - 40.0) < 0.3 for one in counted)
+    assert counted[0].due / RATE < 40 + 5
+    assert counted[0].beats in {5, 6}
+    assert [one.beats for one in counted] == sorted({one.beats for one in counted})
+    assert counted[-1].beats in {7, 8}
+    assert all(one.bpm == pytest.approx(150, rel=0.1) for one in counted)
 
 
 def test_it_does_not_matter_how_the_stream_is_cut(watched):
