@@ -74,7 +74,7 @@ class Recorder(RhythmWatch):
 
     def _begin(self) -> None:
         super()._begin()
-        self._fast = self.kept = Keeper(self._rate_hz, self._runs, self._table.run)
+        self._fast = self.kept = Keeper(self._table.run)
         self.kept.keep()
 
 

@@ -163,7 +163,7 @@ def _fast_enough(seen: Observed, rhythm: Rhythm, limits: Limited) -> bool:
 class VentricularTachycardia:
     """Ventricular tachycardia of at least `beats` beats and `rate`; once so, for as long as analysis says it.
 
-    A run that is counted by its look, and is no rhythm yet, stands for as long as its count is fresh.
+    A run that is counted by its look, and is no rhythm, stands for as long as its count is fresh.
     """
 
     def judge(self, seen: Observed, limits: Limited, was: Was) -> Verdicts:

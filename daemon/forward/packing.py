@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from daemon.forward.destinations import Destination, Sealed
 from daemon.forward.keys import uuid7
@@ -14,6 +15,8 @@ from daemon.forward.record import Record
 from daemon.forward.source import Source
 from daemon.forward.steps import Batch, Gather
 from daemon.model.outgoing import Lane
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ class Packer:
         records = await self._source.fill([record for record in found.records if record.seq in wanted])
         if not records:
             return None
-        sealed = await self._sealed(records)
+        sealed = await self._aside(self._seal_all, records)
         return _batch(sealed, batch.live, first, last, records), sealed
 
     async def _seal(self, records: Sequence[Record], limit: int) -> tuple[Sealed, int]:
@@ -117,8 +120,7 @@ class Packer:
         taken = len(records)
         while True:
             try:
-                taken = min(taken, max(1, self._destination.gather(records[:taken])))
-                sealed = await self._sealed(records[:taken])
+                sealed, taken = await self._aside(self._gather_and_seal, records[:taken])
             except Exception:
                 if taken == 1:
                     raise
@@ -128,9 +130,15 @@ class Packer:
                 return sealed, taken
             taken = max(1, min(taken - 1, int(taken * 0.9 * limit / len(sealed.data))))
 
-    async def _sealed(self, records: Sequence[Record]) -> Sealed:
-        loop, key = asyncio.get_running_loop(), uuid7(self._utc_ns())
-        return await loop.run_in_executor(self._sealing, self._destination.seal, key, records)
+    async def _aside(self, function: Callable[[Sequence[Record]], T], records: Sequence[Record]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._sealing, function, records)
+
+    def _gather_and_seal(self, records: Sequence[Record]) -> tuple[Sealed, int]:
+        taken = min(len(records), max(1, self._destination.gather(records)))
+        return self._seal_all(records[:taken]), taken
+
+    def _seal_all(self, records: Sequence[Record]) -> Sealed:
+        return self._destination.seal(uuid7(self._utc_ns()), records)
 
 
 def _batch(sealed: Sealed, live: bool, first: int, last: int, records: Sequence[Record]) -> Batch:

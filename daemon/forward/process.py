@@ -41,7 +41,7 @@ from daemon.model.signals import Nanos
 
 log = logging.getLogger(__name__)
 
-SEALING_THREADS = 2
+SEALING_THREADS = 4
 
 ANEW_FIRST_S, ANEW_LONGEST_S = 1.0, 60.0
 """A destination's tree that failed (a bug) begins anew after this, doubled each time."""

@@ -38,6 +38,9 @@ CLOCK_ASKED_EVERY_S = 1.0
 
 RATE_OVER_S = 30.0
 
+FINISHED_EVERY_S = 30.0
+"""What is not for this destination is written down with the next delivery, or this often: lost, it is looked at again."""
+
 
 class Sender:
     """`await restore()`, then `run()` until cancelled. Everything but the two belongs to the loop and does not wait."""
@@ -67,6 +70,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._fresh: dict[str, Sealed] = {}
         self._finished: list[tuple[Lane, int, int]] = []
+        self._finished_s = -FINISHED_EVERY_S
         self._sent: deque[tuple[float, int]] = deque()
         self.id = 0
         self.delivery: Delivery
@@ -152,8 +156,9 @@ class Sender:
                 await self._rest(self.delivery.wake_s(now_s) - now_s)
 
     async def _rest(self, seconds: float) -> None:
-        if self._finished:
-            await self._books.do(self._finish)
+        if self._finished and self._now_s() - self._finished_s >= FINISHED_EVERY_S:
+            finished = self._take_finished()
+            await self._books.later(lambda db: self._finish(db, finished))
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._wake.wait()
@@ -194,10 +199,20 @@ class Sender:
             nowhere = Batch("", packed.bad.lane, want.part.live, seq, seq, (seq,), 0)
             await self._quarantine(nowhere, packed.why)
 
-    def _finish(self, db: sqlite3.Connection) -> None:
+    def _take_finished(self) -> list[tuple[Lane, int, int]]:
         finished, self._finished = self._finished, []
+        self._finished_s = self._now_s()
+        return finished
+
+    def _finish(self, db: sqlite3.Connection, finished: Sequence[tuple[Lane, int, int]]) -> None:
         for lane, first, last in finished:
             ledger.done(db, self.id, lane, first, last)
+
+    def _deliver(
+        self, db: sqlite3.Connection, batch: Batch, finished: Sequence[tuple[Lane, int, int]]
+    ) -> None:
+        self._finish(db, finished)
+        ledger.delivered(db, self.id, batch)
 
     # --- a try and its end -------------------------------------------------------------------------------
 
@@ -208,7 +223,8 @@ class Sender:
         match consequence:
             case Consequence.DELIVERED:
                 # Lost with the process it is sent again, under its key: not worth a flush of the disk of its own.
-                await self._books.later(lambda db: ledger.delivered(db, self.id, batch))
+                finished = self._take_finished()
+                await self._books.later(lambda db: self._deliver(db, batch, finished))
                 self._count(batch)
             case Consequence.KEPT:
                 await self._books.do(lambda db: ledger.tried(db, batch))

@@ -117,17 +117,20 @@ class StoreSource:
         return await self._history.ask(lambda reader: _last_before(reader, utc_ns, head))
 
     async def find(self, lane: Lane, first: int, last: int, most: int, *, newest: bool) -> Found:
-        rows = await self._history.ask(lambda reader: _rows(reader, lane, first, last, most, newest=newest))
+        # All of it on the question's thread: hundreds of records must not keep an alarm from the loop.
+        return await self._history.ask(lambda reader: self._find(reader, lane, first, last, most, newest))
+
+    def _find(self, reader: Reader, lane: Lane, first: int, last: int, most: int, newest: bool) -> Found:
+        rows = _rows(reader, lane, first, last, most, newest=newest)
         if newest and len(rows) == most:
             first = rows[0].seq
         if not newest and len(rows) == most:
             last = rows[-1].seq
-        held = [row for row in rows if self._waits(row)]
-        if not held:
+        held = next((row for row in rows if self._waits(row)), None)
+        if held is None:
             return Found(tuple(self._record(row) for row in rows), first, last)
-        until_ns = held[0].t_ns + CLOCK_WAIT_NS
-        rows = [row for row in rows if row.seq < held[0].seq]
-        return Found(tuple(self._record(row) for row in rows), first, held[0].seq - 1, until_ns)
+        before = tuple(self._record(row) for row in rows if row.seq < held.seq)
+        return Found(before, first, held.seq - 1, held.t_ns + CLOCK_WAIT_NS)
 
     async def fill(self, records: Sequence[Record]) -> list[Record]:
         wanted = [record for record in records if record.lane is Lane.WAVEFORM]

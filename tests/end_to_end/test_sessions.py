@@ -67,6 +67,8 @@ def test_a_stay_from_admission_over_a_crash_to_discharge(tmp_path, vitald):
     names = [s["session_id"] for s in (first, crashed, after, newest)]
     assert said == [(what, name) for name in names for what in ("start/1", "end/1")]
     waves = ask(box.database, lambda r: outbox.outgoing(r, Lane.WAVEFORM, 0, 2**62, 10000))
-    assert {m.session for m in waves} | {names[-1]} == set(names)  # the last was shorter than a chunk, perhaps
+    assert {m.session for m in waves} | {names[-1]} == set(
+        names
+    )  # the last was shorter than a chunk, perhaps
     numbers = ask(box.database, lambda r: outbox.outgoing(r, Lane.METRICS, 0, 2**62, 10000))
     assert {m.session for m in numbers} <= {*names, ""}

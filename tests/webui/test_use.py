@@ -70,6 +70,8 @@ async def test_the_automatic_gain_is_always_printed_for_each_group_of_leads(
     await page.click("[aria-controls=sheet-display]")
     await page.locator("input[name=layout][value='6x2']").click()
     await page.locator("input[name=gain][value=auto]").click()
+    # Another height fits the gains to the seconds that were seen: two at least.
+    await page.wait_for_timeout(3000)
     await page.click("#sheet-display .close")
     await expect(page.locator("#caption")).to_contain_text("auto limb 10, chest 5 mm/mV")
     assert (

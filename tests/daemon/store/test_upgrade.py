@@ -35,7 +35,7 @@ def restore(path: Path):
     return make
 
 
-@pytest.mark.parametrize("step", range(1, schema.LATEST))
+@pytest.mark.parametrize("step", range(1, schema.LATEST + 1))
 async def test_everything_of_an_earlier_step_is_there_after_the_upgrade(path, running, restore, step):
     restore(step)
     for _ in range(2):
@@ -95,3 +95,22 @@ async def test_runs_of_before_become_sessions(path, running, restore, step):
         "session_20250108_125136",
         "session_20250108_123501",
     ]
+
+
+async def test_messages_and_sessions_of_step_3_keep_their_keys(path, running, restore):
+    restore(3)
+
+    def waves():
+        said = ask(path, lambda r: outbox.outgoing(r, Lane.WAVEFORM, 0, 2**62, 100))
+        return ask(path, outbox.identity), [(m.seq, m.place, m.session) for m in said]
+
+    kept = waves()
+    async with running():
+        pass
+    assert waves() == kept
+    assert len(kept[1]) == ask(path, lambda r: r.db.execute("SELECT count(*) FROM chunks").fetchone()[0])
+    told = ask(path, lambda r: outbox.outgoing(r, Lane.EVENTS, 0, 2**62, 100))
+    assert [(m.message[4:], m.body.get("ended_by")) for m in told] == [
+        ("session_start/1", None), ("session_end/1", "stop"), ("session_start/1", None), ("session_end/1", "stop"),
+        ("session_start/1", None), ("session_end/1", "crash"),
+    ]  # fmt: skip

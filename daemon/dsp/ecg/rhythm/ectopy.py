@@ -9,7 +9,7 @@ from daemon.dsp.ecg.rhythm.ladder import Track
 from daemon.dsp.ecg.rhythm.said import EventSaid, Numbers, Said
 from daemon.dsp.ecg.rhythm.sight import EVERY_S
 
-RULE, RUN_RULE = "ectopy/2", "runs/1"  # by the labels of the beats, by the look of the waves
+RULE = "ectopy/2"
 VT_BEATS, VT_BPM, ALIKE = 5, 100.0, 0.6
 IVR_BEATS = 6
 JUDGED = 12  # beats of a run that its rate and likeness are taken from: the last ones
@@ -110,11 +110,6 @@ class Ectopics:
         """B in bigeminy, T in trigeminy, else nothing."""
         return self._ectopy.gemini
 
-    @property
-    def run(self) -> Run | None:
-        """The row of ventricular beats that goes on."""
-        return self._ectopy.run
-
     def beat(self, beat: SeenBeat, due: int) -> list[Said]:
         """The next beat: what begins or ends with it."""
         self._counted["V"] += ventricular(beat)
@@ -124,8 +119,7 @@ class Ectopics:
         if ended is not None and ended.beats >= 2:
             name = "couplet" if ended.beats == 2 else "ventricular_run"
             said = [EventSaid(name, ended.first, ended.first, ended.last, due, ended.numbers, RULE)]
-            if self._track.open is not None and self._track.open.rule == RULE:
-                said += self._track.end(ended.last, due)
+            said += self._track.end(ended.last, due)
         run = self._ectopy.run
         if run is not None and run.tachycardia:
             said += self._track.begin("VT", self._onset(run), due, run.numbers, RULE)

@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from daemon.dsp.ecg.rhythm.beats import AFTER, BEFORE, Beats, SeenBeat
-from daemon.dsp.ecg.rhythm.ectopy import RUN_RULE, VT_BEATS, VT_BPM, Run, ventricular
+from daemon.dsp.ecg.rhythm.ectopy import VT_BEATS, VT_BPM, ventricular
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
-from daemon.dsp.ecg.rhythm.ladder import Track
 from daemon.dsp.ecg.rhythm.said import RunSaid, Said
 from daemon.dsp.ecg.rhythm.sight import Sight, View
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+RUN_RULE = "runs/1"
 SPAN = round(4.0 * RATE_HZ)
 LAG = 6  # inner samples that a shape is looked for on either side
 WIDTH = BEFORE + AFTER
@@ -47,7 +47,6 @@ FEATURES = ("foreign", "alike", "alike_worst", "wider", "spread", "ventricular")
 ON, OFF = -0.5, -1.5
 GONE_S = 2.0
 MOST_BEATS = 15  # that are counted: no limit asks for more
-RHYTHM_BEATS = 12  # from here on it is a rhythm; a shorter run is counted for the alarms alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,32 +198,21 @@ def _explained(recent: list[SeenBeat], now: int) -> bool:
 
 
 class FastRuns:
-    """Decision by decision; says how long a run is and, of a long one, tachycardia on `track`, as the labelled beats do."""
+    """Decision by decision; says how long and fast a run is by now, while it goes on. Alarms go by it; it names no rhythm."""
 
-    def __init__(self, rate_hz: float, track: Track, score: RunScore) -> None:
-        self._rate_hz, self._track, self._score = rate_hz, track, score
+    def __init__(self, score: RunScore) -> None:
+        self._score = score
         self._first = self._last = 0  # inner samples of the run that is on
         self._beats = 0
-        self._covered = -1  # up to here tachycardia has been said, whatever it was said of
         self.on = False
 
-    def step(
-        self, view: View, sight: Sight, beats: Beats, offset: int, due: int, run: Run | None
-    ) -> list[Said]:
-        """A decision; `run` is the row of ventricular beats that goes on by their labels."""
-        if self._track.label == "VT":
-            self._covered = view.now
+    def step(self, view: View, sight: Sight, beats: Beats, offset: int, due: int) -> list[Said]:
+        """A decision."""
         found = self.look(view, sight, beats)
-        score = None if found is None else self._score.of(found.measures)
-        if found is not None and score is not None and score > (OFF if self.on else ON):
-            return self._goes_on(found, view.now, sight, offset, due)
-        if not self.on or view.now - self._last <= GONE_S * RATE_HZ:
-            return []
-        self.on = False
-        mine = self._track.open is not None and self._track.open.rule == RUN_RULE
-        if not mine or (run is not None and run.tachycardia):
-            return []
-        return self._track.end(sight.inner.outer(self._last) + offset, due)
+        if found is not None and self._score.of(found.measures) > (OFF if self.on else ON):
+            return self._goes_on(found, sight, offset, due)
+        self.on = self.on and view.now - self._last <= GONE_S * RATE_HZ
+        return []
 
     def look(self, view: View, sight: Sight, beats: Beats) -> FastRun | None:
         """The run that a view shows, if any, in inner samples."""
@@ -245,23 +233,13 @@ class FastRuns:
             return None
         return replace(found, first=found.first + first, last=found.last + first)
 
-    def _goes_on(self, found: FastRun, now: int, sight: Sight, offset: int, due: int) -> list[Said]:
+    def _goes_on(self, found: FastRun, sight: Sight, offset: int, due: int) -> list[Said]:
         overlaps = self.on and found.first <= self._last
         if not overlaps:
             self._first, self._beats = found.first, 0
         self.on, self._last = True, max(found.last, self._last)
         # A run that began before what is held is as long as its rate says.
         spanned = 1 + round((self._last - self._first) / RATE_HZ * found.bpm / 60)
-        beats = min(max(found.beats, spanned if overlaps else 0), MOST_BEATS)
-        grown, self._beats = beats > self._beats, max(beats, self._beats)
+        self._beats = max(self._beats, min(max(found.beats, spanned if overlaps else 0), MOST_BEATS))
         onset = sight.inner.outer(self._first) + offset
-        counted: list[Said] = [RunSaid(onset, due, self._beats, found.bpm, RUN_RULE)]
-        if self._track.label == "VT":
-            return counted if grown else []
-        if found.last <= self._covered:
-            return []
-        if self._beats < RHYTHM_BEATS:
-            return counted if grown else []
-        self._covered = now
-        numbers = (("beats", float(self._beats), ""), ("rate", found.bpm, "bpm"))
-        return [*self._track.begin("VT", onset, due, numbers, RUN_RULE), *counted]
+        return [RunSaid(onset, due, self._beats, found.bpm, RUN_RULE)]

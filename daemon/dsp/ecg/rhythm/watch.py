@@ -67,7 +67,7 @@ class RhythmWatch:
         self._arrest = Arrest(self._rate_hz, self._ventricular, self._pause, self._table.window)
         self._rhythm = BaseRhythm(self._base, self._table)
         self._ectopics = Ectopics(self._rate_hz, self._runs)
-        self._fast = FastRuns(self._rate_hz, self._runs, self._table.run)
+        self._fast = FastRuns(self._table.run)
         self._conduction = Conduction(self._rate_hz, self._block)
         self._last_sample: int | None = None
 
@@ -149,7 +149,7 @@ class RhythmWatch:
             said += self._rhythm.step(
                 view, self._beats, self._sight.inner.outer(view.now + 1 - WINDOW) + self._offset, due
             )
-            said += self._fast.step(view, self._sight, self._beats, self._offset, due, self._ectopics.run)
+            said += self._fast.step(view, self._sight, self._beats, self._offset, due)
             said += self._conduction.step(due, known=self._atria_beat)
         said += self._ectopics.step(due)
         return said
