@@ -196,7 +196,9 @@ class SoundProcess:
                 self._speaking.close()
                 with contextlib.suppress(OSError):
                     await self._speaking.wait_closed()
-                await asyncio.sleep(0)  # its `_serve` ends by itself: cancelled, it would be logged as an error
+                await asyncio.sleep(
+                    0
+                )  # its `_serve` ends by itself: cancelled, it would be logged as an error
             self._socket.unlink(missing_ok=True)
 
     async def _look(self) -> None:
