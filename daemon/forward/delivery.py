@@ -74,6 +74,7 @@ class Delivery:
         self.breaker = Breaker(random)
         self.waiting: dict[str, Batch] = {}
         self.in_flight: dict[str, Batch] = {}
+        self._gathering: dict[Part, Gather] = {}
         self._random = random
         self._bucket = bucket or TokenBucket(0)
         self._collect_s = collect_s
@@ -100,7 +101,7 @@ class Delivery:
         if not self._opened:
             return None if self.in_flight else Open()
         if self.breaker.is_open:
-            return self._probe(now_s)
+            return None if self._gathering else self._probe(now_s)
         batches, gaps = self._ready(now_s)
         if not batches and not gaps:
             return None
@@ -126,7 +127,7 @@ class Delivery:
         every = [Part(lane, live) for lane in Lane for live in (True, False)]
         free = {part for part in every if self._may(part, now_s)}
         batches: dict[Part, Batch] = {}
-        sealed = set[Part]()
+        sealed = set(self._gathering)
         for batch in self.waiting.values():
             if batch.lane in self.standing.refusing and len(batch.members) > 1:
                 continue  # one record shows as well as many whether the lane is taken again
@@ -146,9 +147,10 @@ class Delivery:
         """Whether one more request of this part may be under way: there is always room left for what is more urgent."""
         if part.lane in self.standing.refusing:
             return self._probe_s.setdefault(part.lane, now_s + REOPEN_FIRST_S) <= now_s and not any(
-                batch.lane is part.lane for batch in self.in_flight.values()
+                busy.lane is part.lane
+                for busy in (*(batch.part for batch in self.in_flight.values()), *self._gathering)
             )
-        under_way = Counter(batch.part for batch in self.in_flight.values())
+        under_way = Counter((*(batch.part for batch in self.in_flight.values()), *self._gathering))
         if part.lane is Lane.ALARMS:  # one after the other: they arrive in their order
             return not any(under_way[Part(Lane.ALARMS, live)] for live in (True, False))
         if self._bucket.ready_s(now_s) > now_s:
@@ -209,20 +211,35 @@ class Delivery:
         self.waiting[batch.key] = batch
         self.lanes.take(batch.lane, batch.first, batch.last)
 
+    def gathering(self, want: Gather) -> None:
+        """A Gather has begun: nobody else takes from its stretch. `gathered`, `nothing` or `failed` ends it."""
+        self._gathering[want.part] = want
+        self.lanes.take(want.part.lane, want.first, want.last)
+
+    def _ended(self, want: Gather) -> None:
+        del self._gathering[want.part]
+        self.lanes.give_back(want.part.lane, want.first, want.last)
+
     def gathered(self, want: Gather, batch: Batch, *, all_of_it: bool, now_s: float) -> None:
         """A Gather was sealed; `all_of_it`: nothing of its stretch is left."""
+        self._ended(want)
         self.add(batch)
         mean = batch.size / max(1, len(batch.members))
         self._mean[batch.lane] += 0.3 * (mean - self._mean[batch.lane])
         if want.part.live and all_of_it:
             self._not_before[want.part] = now_s + self._collect_s[batch.lane]
 
-    def nothing(self, lane: Lane, first: int, last: int) -> None:
-        """Of this stretch nothing is for the destination."""
-        self.lanes.finish(lane, first, last)
+    def nothing(self, want: Gather, first: int, last: int) -> None:
+        """Of this part of a Gather's stretch nothing is for the destination."""
+        self._ended(want)
+        self.lanes.finish(want.part.lane, first, last)
+
+    def failed(self, want: Gather) -> None:
+        """A Gather came to nothing and nothing is known of its stretch."""
+        self._ended(want)
 
     def hold(self, part: Part, until_s: float) -> None:
-        """What the part would send next is not to go yet (the clock is not set)."""
+        """What the part would send next is not to go yet (the clock is not set, the store cannot be read)."""
         self._not_before[part] = until_s
 
     def opening(self) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from daemon.forward.destinations import Destination, Sealed
 from daemon.forward.keys import uuid7
+from daemon.forward.lanes import Part
 from daemon.forward.record import Record
 from daemon.forward.source import Source
 from daemon.forward.steps import Batch, Gather
@@ -71,7 +72,7 @@ class Packer:
         self._source = source
         self._sealing = sealing
         self._utc_ns = utc_ns
-        self._scan = 0
+        self._scan: dict[Part, int] = {}
         self._likely = dict.fromkeys(Lane, LOOKED_AT_FIRST)
 
     async def pack(self, want: Gather, limit: int) -> Packed:
@@ -79,7 +80,7 @@ class Packer:
         lane, newest = want.part.lane, want.part.live and want.part.lane is not Lane.ALARMS
         if lane not in self._terms.lanes:
             return Packed(want.first, want.last)
-        most = max(min(want.most, self._likely[lane]), self._scan)
+        most = max(min(want.most, self._likely[lane]), self._scan.get(want.part, 0))
         found = await self._source.find(lane, want.first, want.last, most, newest=newest)
         wanted = [r for r in found.records if self._terms.goes(r) and self._destination.takes(r)]
         first, last = found.first, found.last
@@ -87,7 +88,7 @@ class Packer:
             first, wanted = wanted[-want.most - 1].seq + 1, wanted[-want.most :]
         elif len(wanted) > want.most:
             last, wanted = wanted[want.most].seq - 1, wanted[: want.most]
-        self._scan = 0 if wanted else min(SCANNED, 2 * most)
+        self._scan[want.part] = 0 if wanted else min(SCANNED, 2 * most)
         if not wanted or not (records := await self._source.fill(wanted)):
             return Packed(first, last, held_ns=found.held_ns)
         try:

@@ -145,7 +145,9 @@ class Sender:
                 self.delivery.opened(outcome, self._now_s())
                 await self._heard(outcome)
             case Gather() as want:
-                await self._gather(want)
+                self.delivery.gathering(want)
+                name = f"forward: {self.name} gathers {want.part.lane.name}"
+                tries.create_task(self._gather(want), name=name)
             case Try(batch):
                 sealed = self._fresh.pop(batch.key, None)
                 if sealed is None:
@@ -181,6 +183,7 @@ class Sender:
                 exc_info=None if expected else error,
             )
             self.delivery.hold(want.part, self._now_s() + UNREADABLE_EVERY_S)
+            self.delivery.failed(want)
             return
         if packed.held_ns is not None:
             again_s = min(packed.held_ns / 1e9, self._now_s() + CLOCK_ASKED_EVERY_S)
@@ -191,13 +194,14 @@ class Sender:
             whole = (packed.first, packed.last) == (want.first, want.last)
             self.delivery.gathered(want, batch, all_of_it=whole, now_s=self._now_s())
             self._fresh[batch.key] = sealed
-        elif packed.last >= packed.first:
-            self.delivery.nothing(want.part.lane, packed.first, packed.last)
+        else:
+            self.delivery.nothing(want, packed.first, packed.last)
             self._finished.append((want.part.lane, packed.first, packed.last))
         if packed.bad is not None:  # our own fault: it waits for a version that can
             seq = packed.bad.seq
             nowhere = Batch("", packed.bad.lane, want.part.live, seq, seq, (seq,), 0)
             await self._quarantine(nowhere, packed.why)
+        self._wake.set()
 
     def _take_finished(self) -> list[tuple[Lane, int, int]]:
         finished, self._finished = self._finished, []

@@ -41,7 +41,10 @@ def test_every_row_has_its_words_and_what_to_check(name):
 
 def test_there_are_no_words_for_alarms_that_are_not():
     names = {key.split(".")[1] for key in words.table() if key.startswith("alarm.")}
-    assert names == set(ROWS) | {"refused"}
+    assert names == set(ROWS) | {
+        "refused",
+        "not_judged",
+    }  # what acts are refused with, and what a page says by itself
 
 
 def test_two_rows_never_have_the_same_words():

@@ -91,7 +91,7 @@ def options(kind, port, place, key):
 @pytest.mark.parametrize("kind", ["rest", "mqtt", "s3", "azure", "gcs", "sftp", "ftp", "dropbox"])
 async def test_whatever_a_server_says_is_an_outcome(place, servers, key, kind, number):
     """A bare 200 is all that the REST plan asks of a backend; nowhere else is nonsense a DONE."""
-    destination = make(kind, {**options(kind, servers[number], place, key), "timeout_s": 1}, place)
+    destination = make(kind, {**options(kind, servers[number], place, key), "timeout_s": 0.5}, place)
     sealed = destination.seal(records.key(next(numbers)), [records.metrics(1, session="")])
     outcomes = [await destination.open(), await destination.send(sealed)]
     await destination.close()
