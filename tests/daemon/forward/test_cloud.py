@@ -71,7 +71,7 @@ async def test_the_cloud_has_what_the_box_has_whatever_happened_on_the_way(tmp_p
             offset_ns=1_767_225_600 * 10**9,
         )
         await bed.writer.start()
-        for _ in range(8):
+        for _ in range(4):
             await bed.second(alarms=1)
         forwarder = await asyncio.to_thread(box.ForwardProcess, config)
         await bed.second(alarms=1)
@@ -80,6 +80,7 @@ async def test_the_cloud_has_what_the_box_has_whatever_happened_on_the_way(tmp_p
         forwarder = await asyncio.to_thread(box.ForwardProcess, config)
         await bed.second(alarms=1)
         await bed.writer.stop()
+        await asyncio.sleep(1.5)  # the last words are looked for every second at the latest
         try:
             told = await everything_done(config)
         finally:
@@ -87,5 +88,5 @@ async def test_the_cloud_has_what_the_box_has_whatever_happened_on_the_way(tmp_p
         report = await compare(config.box.database, dsn)
 
     assert report.well, report.lines()
-    assert report.samples >= 9 * 8 * 500
+    assert report.samples >= 5 * 8 * 500
     assert told.destinations[0].quarantined == 0
