@@ -35,10 +35,11 @@ def check(db: sqlite3.Connection, path: Path) -> None:
         if verdict != "ok":
             raise DamagedStore(verdict)
         return
-    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    for table in tables:
+    tables = db.execute("SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
+    for table, without_rowid in tables.fetchall():
         for order in ("ASC", "DESC"):
-            db.execute(f"SELECT * FROM {table} ORDER BY rowid {order} LIMIT 1").fetchall()  # noqa: S608 - names from the schema
+            ordered = "" if without_rowid else f" ORDER BY rowid {order}"
+            db.execute(f"SELECT * FROM {table}{ordered} LIMIT 1").fetchall()  # noqa: S608 - names from the schema
 
 
 def aside_of(path: Path, number: int) -> Path:

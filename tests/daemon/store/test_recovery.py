@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from daemon.store import ranges
+from daemon.store import ranges, recovery
 from daemon.store.connection import open_writing
 from daemon.store.reader import ask
 from daemon.store.writer import STORE_DAMAGED
@@ -172,3 +173,19 @@ async def test_damage_that_appears_while_running_costs_the_old_file_and_not_the_
         True,
     )  # its beginning is in the file that was moved aside
     np.testing.assert_array_equal(trace.counts, counts[:, 1000:])
+
+
+async def test_a_large_file_is_looked_at_table_by_table_and_opened(path, running, line, monkeypatch):
+    """Above the size for a whole check: every table of the newest schema has to be one that can be looked at."""
+    async with running() as writer:
+        writer.offer("1", line.block(0, line.samples(500)))
+    monkeypatch.setattr(recovery, "CHECK_ALL_BELOW_BYTES", 0)
+
+    async with running(boot="boot-2"):
+        pass
+
+    db = sqlite3.connect(path)
+    recovery.check(db, path)
+    db.close()
+    assert not list(path.parent.glob("*.damaged-*"))
+    assert [b.boot for b in ask(path, lambda r: r.boots())] == ["boot-1", "boot-2"]
