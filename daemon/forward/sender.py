@@ -143,7 +143,8 @@ class Sender:
                 self.delivery.opening()
                 outcome = await self._destination.open()
                 self.delivery.opened(outcome, self._now_s())
-                await self._heard(outcome)
+                if outcome.verdict is not Verdict.DONE:  # that it let us in says nothing of what it takes
+                    await self._heard(outcome)
             case Gather() as want:
                 self.delivery.gathering(want)
                 name = f"forward: {self.name} gathers {want.part.lane.name}"
@@ -315,6 +316,8 @@ class Sender:
         elif outcome.verdict in {Verdict.AGAIN, Verdict.PARKED}:
             since_ms = was.failing_since_ms or now_ms
             self.health = replace(was, error=outcome.reason, error_ms=now_ms, failing_since_ms=since_ms)
+        elif outcome.verdict is Verdict.WAIT:  # asked for by the receiver, or by what is to come first: neither well nor failing
+            self.health = replace(was, error=outcome.reason, error_ms=now_ms)
         else:
             self.health = replace(was, error=outcome.reason, error_ms=now_ms, failing_since_ms=0)
         if (was.failing_since_ms == 0) != (

@@ -139,6 +139,27 @@ def test_a_black_hole_gets_one_request_at_a_time_and_few():
     assert sum(len(sealed.data) for _, sealed, _ in receiver.asked[-10:]) < 10 * 16 * 1024
 
 
+def test_a_destination_that_lets_us_in_and_takes_nothing_fails_since_its_first_try():
+    """Its account answers; what goes to it vanishes, or waits for a session that cannot begin."""
+
+    async def main():
+        receiver = Receiver(
+            lambda sealed, seqs: WAIT if len(receiver.asked) % 3 == 0 else AGAIN, latency_s=5.0
+        )
+        world = World(receiver, MemorySource())
+        await world.start()
+        for _ in range(180):
+            world.say(Lane.METRICS)
+            await asyncio.sleep(10)
+        health = world.sender.health
+        await world.kill()
+        return health
+
+    health = run(main())
+    assert 0 < health.failing_since_ms
+    assert health.success_ms == 0
+
+
 def test_retry_after_is_kept_and_is_no_failure():
     async def main():
         receiver = Receiver(
