@@ -69,6 +69,16 @@ def of(message: AlarmsSeen, phase: str) -> list[AlarmState]:
     return [a for a in message.picture.alarms if a.row in rows and a.phase == phase]
 
 
+def log_of(box):
+    return ask(box.database, lambda r: r.events(r.boots()[-1].boot, 0, 2**62, kinds=["alarm"]))
+
+
+async def saved(box, kind, within_s=5.0):
+    async with asyncio.timeout(within_s):
+        while kind not in {entry.body["kind"] for entry in log_of(box)}:
+            await asyncio.sleep(0.05)
+
+
 async def test_asystole_is_an_alarm_can_be_acknowledged_and_outlives_the_daemon(box):
     screen = Screen(box)
     await screen.until(beats, 25)
@@ -83,6 +93,9 @@ async def test_asystole_is_an_alarm_can_be_acknowledged_and_outlives_the_daemon(
     told_s = await screen.until(asystole("acknowledged"), 5)
     refused = await screen.act(2, "limits", **{"hr_low.below": "500"})
     moved = await screen.act(3, "limits", **{"hr_low.below": "55"})
+    await saved(
+        box, "limits_set"
+    )  # done at once, on the disk a moment later: what is saved must outlive the kill
 
     box.kill("daemon")
     box.start_daemon()
@@ -102,7 +115,7 @@ async def test_asystole_is_an_alarm_can_be_acknowledged_and_outlives_the_daemon(
     box.steer("ecg rhythm sinus")
     await screen.until(beats, 25)
     assert box.stop("daemon") == 0
-    log = ask(box.database, lambda r: r.events(r.boots()[-1].boot, 0, 2**62, kinds=["alarm"]))
+    log = log_of(box)
     one = [e.body for e in log if e.body["row"] in {"asystole", "flat_ecg"}]
     kinds = [body["kind"] for body in one]
     assert len({body["occurrence"] for body in one if body["kind"] != "near_miss"}) == 1

@@ -164,7 +164,9 @@ async def test_a_patient_comes_is_recorded_and_goes(address: str, page: Page, un
     assert await page.evaluate(findings) == []
     await page.keyboard.press("Enter")  # the second touch: its key has the focus
     await expect(page.locator("#patient .who")).to_have_text(say("patient.none"), timeout=12_000)
-    await expect(page.locator("#list tbody tr").first.locator("td").nth(1)).to_contain_text("discharge")
+    await expect(page.locator("#list tbody tr").first.locator("td").nth(1)).to_contain_text(
+        "discharge", timeout=12_000
+    )
     await page.set_viewport_size({"width": 390, "height": 844})
     assert await page.evaluate(findings) == []
     assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -156,7 +156,7 @@ def test_a_destination_that_lets_us_in_and_takes_nothing_fails_since_its_first_t
         return health
 
     health = run(main())
-    assert 0 < health.failing_since_ms
+    assert health.failing_since_ms > 0
     assert health.success_ms == 0
 
 
