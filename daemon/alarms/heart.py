@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from statistics import median
 
 from daemon.alarms.conditions import (
@@ -114,7 +114,7 @@ class Asystole:
             flat = absence.why is Why.FLAT and seen.electrodes_on
             if flat or absence.why is Why.NO_BEATS:
                 return one(Verdict(True, seen.beats[-1].t_ns if seen.beats else absence.since_ns))
-        recent = sum(1 for beat in seen.beats if 0 <= seen.age_s(beat.t_ns) <= 6.0)
+        recent = sum(1 for _ in takewhile(lambda beat: seen.age_s(beat.t_ns) <= 6.0, reversed(seen.beats)))
         return one(NO if recent >= 3 else UNKNOWN)
 
 
