@@ -24,7 +24,7 @@ SILENT_AFTER_S = 2.5
 """A daemon says its state every second. After this long without a word it counts as not answering."""
 
 MIN_BACKOFF_S = 0.1
-MAX_BACKOFF_S = 1.0
+MAX_BACKOFF_S = 0.25
 """A restarted daemon is shown again within about a second; longer waits look dead."""
 
 ANSWER_WITHIN_S = 3.0
