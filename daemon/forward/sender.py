@@ -316,7 +316,9 @@ class Sender:
         elif outcome.verdict in {Verdict.AGAIN, Verdict.PARKED}:
             since_ms = was.failing_since_ms or now_ms
             self.health = replace(was, error=outcome.reason, error_ms=now_ms, failing_since_ms=since_ms)
-        elif outcome.verdict is Verdict.WAIT:  # asked for by the receiver, or by what is to come first: neither well nor failing
+        elif (
+            outcome.verdict is Verdict.WAIT
+        ):  # asked for by the receiver, or by what is to come first: neither well nor failing
             self.health = replace(was, error=outcome.reason, error_ms=now_ms)
         else:
             self.health = replace(was, error=outcome.reason, error_ms=now_ms, failing_since_ms=0)
