@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 
 from benchmarks._box import Box, boottime_ns
-from daemon.control.client import ControlClient, Said
+from daemon.control.client import ControlClient, NotAnswering, Said
 from daemon.control.messages import Act, AlarmsSeen, AlarmState, State
 
 # The first time that an alarm's row stood on the page, after the frame that drew it.
@@ -90,5 +90,5 @@ class Screen:
         try:
             async with ControlClient(self._socket) as client:
                 return (await client.act(act)).acted
-        except (OSError, ConnectionError, TimeoutError):
+        except (OSError, NotAnswering, TimeoutError):
             return False

@@ -148,7 +148,7 @@ async def _simulated(browser: Browser, share: dict[str, int], tally: Tally, work
         if not await screen.until(lambda: bool(screen.rate and 75 < screen.rate < 85), 40):
             tally.troubles.append(f"box {worker}: no heart rate")
             return
-        if not await screen.act("limits", **STEP_LIMITS):
+        if not await screen.act("limits", **STEP_LIMITS) and not await screen.act("limits", **STEP_LIMITS):
             tally.troubles.append(f"box {worker}: limits refused")
         for kind, count in share.items():
             for _ in range(count):
