@@ -135,7 +135,7 @@ async def test_calipers_measure_by_keys_by_drag_and_by_tap(page: Page, site: str
 async def test_calipers_snap_to_beats_and_repeat_their_interval(page: Page, site: str, shown, until) -> None:
     await shown(page, site)
     await page.click('.lane[data-lead="II"]')
-    await until(page, "+d.lastSample > 1300")
+    await until(page, "+d.lastSample > 2600")
     await page.click(".freeze")
     a = page.get_by_label("Time line A")
     b = page.get_by_label("Time line B")
