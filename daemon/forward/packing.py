@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from daemon.forward.destinations import Destination, Sealed
-from daemon.forward.keys import uuid7
 from daemon.forward.lanes import Part
 from daemon.forward.record import Record
 from daemon.forward.source import Source
 from daemon.forward.steps import Batch, Gather
+from daemon.model.ids import uuid7
 from daemon.model.outgoing import Lane
 
 T = TypeVar("T")

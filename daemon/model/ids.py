@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import uuid
 
 
-def uuid7(utc_ns: int) -> str:
-    """A UUIDv7 as text: 48 bits of milliseconds since 1970, the rest random. A time before 1970 counts as 1970."""
-    ms = max(utc_ns, 0) // 1_000_000 & (1 << 48) - 1
-    number = ms << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=number))
+def uuid7(utc_ns: int, random: bytes | None = None) -> str:
+    """A UUIDv7 as text: 48 bits of milliseconds since 1970 (a time before counts as 1970), then 74 random bits.
+
+    The random bits are of the 10 bytes given, else the system's.
+    """
+    value = (max(utc_ns, 0) // 1_000_000 & (1 << 48) - 1) << 80
+    value |= int.from_bytes(random or os.urandom(10), "big") & (1 << 80) - 1
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

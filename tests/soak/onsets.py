@@ -13,7 +13,6 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -244,10 +243,3 @@ def _stored_time(box: Box, at_s: float) -> int:
     with contextlib.suppress(Exception):
         return ask(box.database, question)
     return 0
-
-
-def excerpts_there() -> Iterator[str]:
-    """Names of the excerpts that there are."""
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, excerpt in _excerpts.made(Path(folder), EACH // 2):
-            yield f"{kind} {excerpt.name}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.forward.breaker import BASE_S, LONGEST_S, OPENS_AFTER, Breaker, backoff_s
 from daemon.forward.bucket import TokenBucket
-from daemon.forward.keys import uuid7
+from daemon.model.ids import uuid7
 
 
 def test_delays_are_uniform_from_nothing_to_the_doubled_base():
