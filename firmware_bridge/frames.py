@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,14 @@ class Quantity(StrEnum):
     RESPIRATION = "respiration"
     PPG_INFRARED = "ppg_infrared"
     PPG_RED = "ppg_red"
+    PLETH = "pleth"  # the pulse as an oximeter draws it: up with each beat
     ACCELERATION = "acceleration"
-    FLOW = "flow"
-    PRESSURE = "pressure"
+    FLOW = "flow"  # of the airway, in L/s: breathing in is positive
+    PRESSURE = "pressure"  # of blood
+    AIRWAY_PRESSURE = "airway_pressure"
+    LEAK = "leak"  # unintended leak of a mask
+    TANK_PRESSURE = "tank_pressure"  # of an oxygen concentrator's sieve bed or product tank
+    OXYGEN = "oxygen"  # share of oxygen in a gas
     OTHER = "other"
 
 
@@ -98,6 +104,14 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Status:
+    """A word that the device says of itself: its mode, its alarm code. "" = it has none."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How the device is set, as it reported or as we set it: name and value as text."""
 
@@ -121,7 +135,7 @@ class Damage:
     reason: str = "noise"
 
 
-Frame = Samples | Leads | Identity | Number | Settings | Reply | Damage
+Frame = Samples | Leads | Identity | Number | Status | Settings | Reply | Damage
 
 
 def joined(frames: Iterable[Frame]) -> list[Frame]:
@@ -152,6 +166,7 @@ class PortSettings:
     """How a port must be opened for a board. `dtr` and `rts` None = leave the line as it is, where the driver allows it."""
 
     baud: int = 115200
+    parity: Literal["N", "E", "O"] = "N"
     dtr: bool | None = True
     rts: bool | None = True
     close_drops_dtr: bool = False
@@ -159,7 +174,10 @@ class PortSettings:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is always true of a kind of board, before a byte has come."""
+    """What is always true of a kind of board, before a byte has come.
+
+    A device that has streamed and then says nothing for `silent_after_s` has stalled.
+    """
 
     kind: str
     title: str
@@ -167,4 +185,5 @@ class Facts:
     line_bytes_per_second: int
     streams: tuple[StreamSpec, ...]
     usb_ids: tuple[tuple[int, int], ...] = ()
+    silent_after_s: float = 1.0
     settings: dict[str, str] = field(default_factory=dict)

@@ -56,7 +56,14 @@ class Line(serial.Serial):  # type: ignore[misc]
 
     def __init__(self, path: str, settings: PortSettings) -> None:
         self._settings = settings
-        super().__init__(None, baudrate=settings.baud, exclusive=True, timeout=0, write_timeout=0)
+        super().__init__(
+            None,
+            baudrate=settings.baud,
+            parity=settings.parity,
+            exclusive=True,
+            timeout=0,
+            write_timeout=0,
+        )
         self.port = path
         self.dtr = settings.dtr is not False
         self.rts = settings.rts is not False
@@ -77,6 +84,7 @@ class Line(serial.Serial):  # type: ignore[misc]
         """Go on with another board's settings on the open line."""
         self._settings = settings
         self.baudrate = settings.baud
+        self.parity = settings.parity
         if settings.dtr is not None:
             self.dtr = settings.dtr
         if settings.rts is not None:

@@ -85,7 +85,7 @@ def is_pulse(channel: Channel) -> bool:
     """Whether a channel shows the pulse of an artery."""
     if channel.quantity is Quantity.PRESSURE:
         return not channel.name.lower().startswith(VENOUS)
-    return channel.quantity in {Quantity.PPG_INFRARED, Quantity.PPG_RED}
+    return channel.quantity in {Quantity.PPG_INFRARED, Quantity.PPG_RED, Quantity.PLETH}
 
 
 def has_pulse(stream: Stream) -> bool:

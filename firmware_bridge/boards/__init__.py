@@ -6,10 +6,11 @@ A new board is one file here, one test file, and one line in `BOARDS`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from firmware_bridge.boards import cyton, dm_ecg, dm_ecg_ascii, healthypi4, healthypi5
-from firmware_bridge.frames import Facts, Frame, Nanos
+from firmware_bridge.frames import Facts, Frame, Nanos, Reply
 
 
 class Board(Protocol):
@@ -35,6 +36,36 @@ class Board(Protocol):
 
     def closing(self) -> bytes:
         """Bytes to leave the device at rest (stop streaming); b"" when there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set on a device: `low` to `high` in steps of `step`; a switch is 0 to 1 in steps of 1."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    step: float
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """A `Board` whose device takes settings. Every other board is read-only by construction: it has no such call.
+
+    A setting goes in two steps: the device is asked, echoes what it understood, and does it when that echo, found equal,
+    is confirmed. The end of it comes out of `feed` or `lapsed` as one `Reply` with the request's name.
+    """
+
+    @property
+    def settable(self) -> Sequence[Setting]:
+        """What this device offers; empty until it has said so."""
+
+    def command(self, request: str, name: str, value: float, now_ns: Nanos) -> str:
+        """Begin to set `name`. Returns "" or, when nothing was begun, the reason: unknown, out of range, busy."""
+
+    def lapsed(self, now_ns: Nanos) -> list[Reply]:
+        """Replies for requests that the device has not answered in time; called with `due`."""
 
 
 class BoardKind(Protocol):

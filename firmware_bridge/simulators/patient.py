@@ -15,7 +15,16 @@ import numpy as np
 from firmware_bridge.simulators import heart
 from firmware_bridge.simulators.noise import Fibrillation, Loose, Matrix, Muscle, Pops, mains, wander
 from firmware_bridge.simulators.rhythm import EC13, WITHOUT_BEATS, Planned, Rhythm, Timing, Wish
-from firmware_bridge.simulators.source import COLUMNS, ELECTRODES, LEADS, Numbers, Rows
+from firmware_bridge.simulators.source import (
+    COLUMNS,
+    ELECTRODES,
+    LEADS,
+    PPG_INFRARED,
+    PPG_RED,
+    RESPIRATION,
+    Numbers,
+    Rows,
+)
 
 HOP_S = 0.05  # the body is computed in steps of this length: settings of noise act within it
 LEAD_IN_S = 0.25  # a beat is decided this long before its R peak, so that its P wave can come first
@@ -208,10 +217,10 @@ class Patient:
             popped = self._pops.next(n, self.rate_hz, self.pops_per_hour, self.pop_mv)
             if popped is not None:
                 potentials += popped
-        rows = np.empty((n, len(COLUMNS)))
+        rows = np.zeros((n, len(COLUMNS)))
         rows[:, : len(LEADS)] = potentials @ heart.FROM_ELECTRODES.T
-        rows[:, len(LEADS)] = self._lungs(n)
-        rows[:, len(LEADS) + 1 :] = self._blood(body[:, 3])
+        rows[:, RESPIRATION] = self._lungs(n)
+        rows[:, PPG_INFRARED : PPG_RED + 1] = self._blood(body[:, 3])
         self._made += n
         return rows
 

@@ -19,9 +19,18 @@ LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "RL")
 
 # Units: leads in mV; respiration in units of one usual breath (about -1 to 1, the sign of breathing in is +);
-# the two pulse waves as light relative to its mean (about 1.0, a heart beat dips it).
-COLUMNS = (*LEADS, "respiration", "ppg_infrared", "ppg_red")
-RESPIRATION, PPG_INFRARED, PPG_RED = 8, 9, 10
+# the two pulse waves as light relative to its mean (about 1.0, a heart beat dips it); pleth as an oximeter draws it
+# (0 to about 1, up with each beat). Flow at the mask in L/s (breathing in is +), pressure there in cmH2O, and the mask's
+# unintended leak in L/s. Of a concentrator: the pressures of its two sieve beds in kPa, and oxygen in % of what it gives.
+COLUMNS = (
+    *LEADS,
+    *("respiration", "ppg_infrared", "ppg_red", "pleth"),
+    *("flow", "airway_pressure", "leak"),
+    *("bed_a", "bed_b", "oxygen"),
+)
+RESPIRATION, PPG_INFRARED, PPG_RED, PLETH = 8, 9, 10, 11
+FLOW, AIRWAY_PRESSURE, LEAK = 12, 13, 14
+BED_A, BED_B, OXYGEN = 15, 16, 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,16 @@ class Numbers:
     breaths_per_minute: int | None = None
     spo2_pct: int | None = None
     temperature_c: float | None = None
+    perfusion_pct: float | None = None
+    pressure_cm_h2o: float | None = None
+    leak_lpm: float | None = None
+    tidal_volume_ml: float | None = None
+    minute_volume_lpm: float | None = None
+    oxygen_pct: float | None = None
+    oxygen_flow_lpm: float | None = None
+    gas_temperature_c: float | None = None
+    battery_pct: float | None = None
+    alarm_code: str = ""
 
 
 class Source(Protocol):
