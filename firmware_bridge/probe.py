@@ -7,7 +7,7 @@ one that treats a patient. An answer that nobody recognises ends the asking for 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from firmware_bridge.boards import BoardKind
@@ -17,6 +17,7 @@ from firmware_bridge.frames import Nanos
 PROVED = 0.9  # certainty from which a kind is taken
 LISTEN_NS: Nanos = 1_000 * MS  # a port silent for so long is asked, or called silent
 SPEAKING_NS: Nanos = 6_000 * MS  # a board may talk of its start for 4 s before it streams
+GLANCE_NS: Nanos = 2_500 * MS  # where other line settings are to be tried too
 JUDGE_NS: Nanos = 50 * MS  # bytes are judged at most so often
 HEARD_BYTES = 8_192  # kept for judging and for the board's decoder: 0.7 s of the fullest line
 
@@ -33,15 +34,20 @@ class Verdict:
 class Probe:
     """One port, from its opening until it is known who is there.
 
-    Give it every byte (`feed`), write what `due` returns, ask for the `verdict`. It takes at most 6 s from the first
+    `ask` names the kinds whose questions may be asked (True: all). A probe that is not `patient` gives a port that speaks
+    2.5 s, not 6. Give it every byte (`feed`), write what `due` returns, ask for the `verdict`. It takes at most 6 s from the first
     byte, or 1 s of silence and the time of the questions. Times are those of one monotonic clock; none of the calls raises, and at most `HEARD_BYTES` are kept.
     """
 
-    def __init__(self, kinds: Mapping[str, BoardKind], *, ask: bool) -> None:
+    def __init__(
+        self, kinds: Mapping[str, BoardKind], *, ask: bool | Collection[str], patient: bool = True
+    ) -> None:
         self._kinds = kinds
+        asked = ask if isinstance(ask, Collection) else (kinds if ask else ())
         self._questions = deque(
-            question for kind in (kinds.values() if ask else ()) for question in kind.questions()
+            question for name, kind in kinds.items() if name in asked for question in kind.questions()
         )
+        self._speaking_ns = SPEAKING_NS if patient else GLANCE_NS
         self._heard = b""
         self._judged_bytes = 0
         self._bytes = 0
@@ -73,7 +79,7 @@ class Probe:
         if self._until_ns is None:
             self._until_ns = now_ns + LISTEN_NS
         if self._first_byte_ns is not None:
-            if self.verdict(now_ns) is None and now_ns - self._first_byte_ns >= SPEAKING_NS:
+            if self.verdict(now_ns) is None and now_ns - self._first_byte_ns >= self._speaking_ns:
                 self._verdict = Verdict("", 0.0, "unrecognised")
             return None
         if now_ns < self._until_ns:

@@ -16,6 +16,8 @@ import numpy as np
 from daemon.acquisition.clock import DeviceClock
 from daemon.model.signals import (
     Counts,
+    DeviceReply,
+    DeviceStatus,
     Gap,
     GapCause,
     Item,
@@ -26,7 +28,7 @@ from daemon.model.signals import (
     Segment,
     Stream,
 )
-from firmware_bridge.boards import Board
+from firmware_bridge.boards import Board, Commanded
 from firmware_bridge.frames import (
     Damage,
     Frame,
@@ -37,11 +39,10 @@ from firmware_bridge.frames import (
     Reply,
     Samples,
     Settings,
+    Status,
     StreamSpec,
 )
 
-STALL_NS: Nanos = 1_000_000_000
-"""A streaming device that gives no sample for this long has stalled."""
 MAX_BLOCK_NS: Nanos = 200_000_000
 _MAX_TEXT, _MAX_SETTINGS = 200, 64
 
@@ -90,7 +91,10 @@ class Device:
         self.settings: dict[str, str] = {}
         self.refusal = ""
         self.held = False
-        self.last_sample_ns: Nanos | None = None
+        self.last_heard_ns: Nanos | None = None
+        self.stall_ns: Nanos = round(board.facts.silent_after_s * 1e9)
+        self._statuses: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._bed = bed
         self._boot = boot
         self._port_label = port_label
@@ -107,8 +111,34 @@ class Device:
         return self.identity.serial or self._port_label
 
     def stalled(self, now_ns: Nanos) -> bool:
-        """Whether it streamed and has been silent for longer than a stall takes."""
-        return self.last_sample_ns is not None and now_ns - self.last_sample_ns > STALL_NS
+        """Whether it gave samples (or, where it has none, numbers) and has been silent for longer than a stall takes."""
+        return self.last_heard_ns is not None and now_ns - self.last_heard_ns > self.stall_ns
+
+    def command(self, request: str, name: str, value: float, now_ns: Nanos) -> None:
+        """Ask the device to take a setting; what becomes of it comes as a `DeviceReply`."""
+        board = self.board
+        if not isinstance(board, Commanded):
+            self._replied(Reply(request, ok=False, text="read_only"), now_ns)
+        elif refused := board.command(request, name, value, now_ns):
+            self._replied(Reply(request, ok=False, text=refused), now_ns)
+        else:
+            self._asked.add(request)
+
+    def lapse(self, now_ns: Nanos) -> None:
+        """Settings that the device has left without an answer."""
+        if self._asked and isinstance(self.board, Commanded):
+            for reply in self.board.lapsed(now_ns):
+                self._take(reply, now_ns)
+
+    def gone(self, now_ns: Nanos) -> None:
+        """The device is no longer here: what it was asked will not be answered."""
+        for request in sorted(self._asked):
+            self._replied(Reply(request, ok=False, text="device_gone"), now_ns)
+
+    def _replied(self, reply: Reply, now_ns: Nanos) -> None:
+        self._asked.discard(reply.request)
+        text = reply.text[:_MAX_TEXT]
+        self._give(DeviceReply(self._bed, self.name, reply.request, reply.ok, text, now_ns))
 
     def measured(self) -> tuple[float, float | None]:
         """(samples per second, drift in ppm) of the first stream by our clock; (0, None) before any came."""
@@ -131,7 +161,7 @@ class Device:
             case Samples():
                 if not self.held:
                     self._samples(frame)
-                self.last_sample_ns = frame.arrived_ns
+                self.last_heard_ns = frame.arrived_ns
                 self._damaged = False
             case Leads():
                 self._attached = frame
@@ -140,20 +170,39 @@ class Device:
             case Identity():
                 self._identify(frame)
             case Number():
+                self._heard(now_ns)
                 if not self.held:
                     why = "" if frame.value is not None else "not_given"
                     self._give(
                         Reading(self._bed, self.name, frame.name, frame.value, frame.unit, now_ns, why)
                     )
+            case Status():
+                self._heard(now_ns)
+                self._status(frame, now_ns)
             case Settings():
                 for name, value in frame.values[:_MAX_SETTINGS]:
                     if name in self.settings or len(self.settings) < _MAX_SETTINGS:
                         self.settings[name[:_MAX_TEXT]] = value[:_MAX_TEXT]
+            case Reply() if frame.request in self._asked:
+                self._replied(frame, now_ns)
             case Reply():
                 self.refusal = "" if frame.ok else f"{frame.request}: {frame.text or 'no answer'}"[:_MAX_TEXT]
             case Damage():
                 self._counters.bytes_damaged += frame.byte_count
                 self._damaged = True
+
+    def _heard(self, now_ns: Nanos) -> None:
+        """A device that has samples is judged by them alone: numbers that go on do not make up for waves that stand still."""
+        if not self._stretches:
+            self.last_heard_ns = now_ns
+
+    def _status(self, said: Status, now_ns: Nanos) -> None:
+        name, text = said.name[:_MAX_TEXT], said.text[:_MAX_TEXT]
+        if self.held or self._statuses.get(name) == text:
+            return
+        if name in self._statuses or len(self._statuses) < _MAX_SETTINGS:
+            self._statuses[name] = text
+            self._give(DeviceStatus(self._bed, self.name, name, text, now_ns))
 
     def _identify(self, said: Identity) -> None:
         """Words already known stay known: a board may say its serial number and its version in two frames."""
@@ -199,7 +248,7 @@ class Device:
         n = int(frame.counts.shape[1])
         lost = frame.lost if stretch.next else 0
         cause = GapCause.NOISE if self._damaged else GapCause.UNKNOWN
-        if stretch.next and frame.arrived_ns - stretch.last_ns > STALL_NS:
+        if stretch.next and frame.arrived_ns - stretch.last_ns > self.stall_ns:
             cause = GapCause.STALL
             stretch.stalled = True
         if lost:

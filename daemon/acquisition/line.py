@@ -8,13 +8,14 @@ vanish, and each DM-ECG frame holds an 11; with BRKINT a break throws the whole 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
 import os
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import serial
@@ -112,6 +113,20 @@ class Line(serial.Serial):  # type: ignore[misc]
         if self._settings.rts is not None:
             with _unless_it_has_no_modem_lines():
                 super()._update_rts_state()
+
+
+class Receiver(asyncio.Protocol):
+    """What a transport calls, as two functions: bytes have come, the line is closed (with the error, if it was one)."""
+
+    def __init__(self, received: Callable[[bytes], None], lost: Callable[[Exception | None], None]) -> None:
+        self._received = received
+        self._lost = lost
+
+    def data_received(self, data: bytes) -> None:
+        self._received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost(exc)
 
 
 def open_line(path: str, settings: PortSettings) -> Line:

@@ -17,13 +17,13 @@ from daemon.acquisition import hotplug
 from daemon.acquisition.claims import Claims, Place
 from daemon.acquisition.device import Counters, Device
 from daemon.acquisition.hotplug import POLL_S, Port
-from daemon.acquisition.line import CannotOpen, Line, open_line
+from daemon.acquisition.line import CannotOpen, Line, Receiver, open_line
+from daemon.acquisition.listening import Listening
 from daemon.acquisition.ring import Rings
 from daemon.acquisition.telling import Telling
 from daemon.model.signals import Item, LinkState, Nanos
 from firmware_bridge.boards import Board, BoardKind
-from firmware_bridge.frames import PortSettings
-from firmware_bridge.probe import Probe
+from firmware_bridge.frames import StreamSpec
 
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = (
@@ -42,6 +42,8 @@ SILENT_NS: Nanos = 3_000_000_000
 """After so long without a word another port is tried, where the configuration names several."""
 BEGIN_AGAIN_NS: Nanos = 5_000_000_000
 """A device that has been silent for so long is greeted anew."""
+LEAST_RATE_HZ = 100.0
+"""Samples a second that room is made for before a device has said what it gives."""
 RECOVERED_NS: Nanos = 5_000_000_000
 
 _log = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ class Link:
         self._counters = Counters()
         self._telling = Telling(place, boards, self._counters, self._give, now())
         self._device: Device | None = None
-        self._probe: Probe | None = None
+        self._listening: Listening | None = None
         self._line: Line | None = None
         self._transport: SerialTransport | None = None
         self._gone: asyncio.Future[str] | None = None
@@ -83,6 +85,7 @@ class Link:
         self._looked_ns: Nanos = 0
         self._checked = ""
         self._why_lost = ""
+        self._sized: tuple[StreamSpec, ...] | None = None
         self._closing = False
 
     @property
@@ -196,7 +199,8 @@ class Link:
         wanted = self._place.wanted
         try:
             board = None if wanted.kind == "auto" else self._boards[wanted.kind].board(wanted.options)
-            settings = board.facts.port if board else PortSettings(dtr=None, rts=None)
+            listening = None if board else Listening(self._boards, ask=wanted.ask)
+            settings = listening.settings if listening else board.facts.port  # type: ignore[union-attr]  # one of the two
             line = await loop.run_in_executor(None, open_line, port.node, settings)
             now_ns = self._now()
             self._why_lost = ""
@@ -204,11 +208,10 @@ class Link:
             self._tell(LinkState.SILENT, "")
             if board is not None:
                 self._attach(board, port, now_ns)
-            else:
-                self._probe = Probe(self._boards, ask=wanted.ask)
-            self._transport = SerialTransport(loop, _Reader(self), line)
+            self._listening = listening
+            self._transport = SerialTransport(loop, Receiver(self.received, self.lost), line)
             reason = await self._gone
-            streamed = self._device is not None and self._device.last_sample_ns is not None
+            streamed = self._device is not None and self._device.last_heard_ns is not None
             self.flush()
             if not self._telling.faulty and not self._closing:
                 self._tell(LinkState.LOST, self._why_lost or reason)
@@ -217,58 +220,82 @@ class Link:
             if self._transport is None and self._line is not None:
                 self._line.close()
             self._unread, self._unread_bytes = [], 0
+            if self._device is not None:
+                self._device.gone(self._now())
             self._telling.device = None
-            self._device = self._probe = self._line = self._transport = self._gone = None
+            self._device = self._listening = self._line = self._transport = self._gone = None
             self._claims.release(self._place)
 
     def _attach(self, board: Board, port: Port, now_ns: Nanos) -> None:
         self._checked = ""
-        samples_per_second = sum(s.rate_hz for s in board.facts.streams)
-        self._rings.size(self._place.bed, self._place.wanted.label, samples_per_second)
+        self._size(board)
         board.opened(now_ns)
         self._device = Device(self._place.bed, self._boot, board, port.label(), self._counters, self._give)
         self._telling.device = self._device
         self._device.held = self._claims.must_identify(self._place, port)
+
+    def _size(self, board: Board) -> None:
+        """Room for what the board gives: some devices say only in their own words what that is."""
+        streams = board.facts.streams
+        if streams is not self._sized:
+            self._sized = streams
+            rate_hz = sum(stream.rate_hz for stream in streams) or LEAST_RATE_HZ
+            self._rings.size(self._place.bed, self._place.wanted.label, rate_hz)
+
+    def command(self, device: str, request: str, name: str, value: float) -> bool:
+        """Ask the device of this name to take a setting; False if it is not the one that is attached here."""
+        attached, now_ns = self._device, self._now()
+        if attached is None or attached.held or attached.name != device or self._ending:
+            return False
+        attached.command(request, name, value, now_ns)
+        return True
 
     def _recognise(self, now_ns: Nanos) -> None:
         """Once the probe knows whose bytes these are, that board takes over, with what was heard.
 
         A probe that gives up is followed by another one. A port that has spoken is not asked any more.
         """
-        probe, port, line = self._probe, self._place.held, self._line
-        if probe is None or port is None or line is None or (verdict := probe.verdict(now_ns)) is None:
+        listening, port, line = self._listening, self._place.held, self._line
+        if listening is None or port is None or line is None:
             return
+        verdict = listening.verdict(now_ns)
+        if verdict is None:
+            return
+        heard = listening.probe.heard
         if not verdict.kind:
             if verdict.why != "silent":
-                self._counters.bytes_damaged += len(probe.heard)
+                self._counters.bytes_damaged += len(heard)
             self._tell(LinkState.SILENT, verdict.why)
-            self._probe = Probe(self._boards, ask=self._place.wanted.ask and verdict.why == "silent")
+            listening.again(verdict)
+            line.adopt(listening.settings)
             return
         board = self._boards[verdict.kind].board(self._place.wanted.options)
         line.adopt(board.facts.port)
-        self._probe = None
+        self._listening = None
         self._attach(board, port, now_ns)
         assert self._device is not None
-        self._device.feed(probe.heard, now_ns)
+        self._device.feed(heard, now_ns)
 
     # --- an open port ----------------------------------------------------------------------------------------
 
     def _decode(self, data: bytes, arrived_ns: Nanos) -> None:
         self._counters.bytes_in += len(data)
-        if self._probe is not None:
-            self._probe.feed(data, arrived_ns)
+        if self._listening is not None:
+            self._listening.probe.feed(data, arrived_ns)
             self._recognise(arrived_ns)
         elif self._device is not None:
             self._device.feed(data, arrived_ns)
+            self._size(self._device.board)
             self._check_identity(self._device, arrived_ns)
 
     def _work(self, now_ns: Nanos) -> None:
         """What the board has to say, and whether this is still the right device and streams."""
-        if self._probe is not None:
-            self._send(self._probe.due(now_ns))
+        if self._listening is not None:
+            self._send(self._listening.probe.due(now_ns))
             self._recognise(now_ns)
         if self._device is not None:
             self._send(self._device.board.due(now_ns))
+            self._device.lapse(now_ns)
             self._check_identity(self._device, now_ns)
             self._judge(self._device, now_ns)
         if now_ns - self._looked_ns >= POLL_S * 1e9:
@@ -283,7 +310,7 @@ class Link:
 
     def _judge(self, device: Device, now_ns: Nanos) -> None:
         """Whether it streams."""
-        if device.last_sample_ns is None or device.held or self._ending:
+        if device.last_heard_ns is None or device.held or self._ending:
             return
         if not device.stalled(now_ns):
             self._tell(LinkState.STREAMING, "")
@@ -291,9 +318,13 @@ class Link:
                 self._telling.recovered(now_ns)
         else:
             self._tell(LinkState.STALLED, "")
-            if now_ns - device.last_sample_ns > BEGIN_AGAIN_NS and self._place.held is not None:
+            if (
+                now_ns - device.last_heard_ns > BEGIN_AGAIN_NS + device.stall_ns
+                and self._place.held is not None
+            ):
                 # It may have been switched off behind a bridge that was not: greet it as a new one.
                 device.flush()
+                device.gone(now_ns)
                 board = self._boards[device.board.facts.kind].board(self._place.wanted.options)
                 self._opened_ns = now_ns
                 self._attach(board, self._place.held, now_ns)
@@ -330,7 +361,7 @@ class Link:
                 self._refuse(f"{port.path} is {serial}, {whose}", now_ns)
         elif wanted and waited_ns > IDENTIFY_CONFIGURED_NS:
             self._refuse(f"{port.path} does not say that it is {wanted}", now_ns)
-        elif not wanted and waited_ns > IDENTIFY_NS and device.last_sample_ns is not None:
+        elif not wanted and waited_ns > IDENTIFY_NS and device.last_heard_ns is not None:
             device.held = False
 
     @property
@@ -362,16 +393,3 @@ class Link:
 
     def _failed(self, error: Exception) -> None:
         self._lose(self._telling.failed(error, self._now()))
-
-
-class _Reader(asyncio.Protocol):
-    """What the transport calls; the link does the work."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def data_received(self, data: bytes) -> None:
-        self._link.received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._link.lost(exc)

@@ -18,7 +18,7 @@ from daemon.acquisition.claims import Claims, Place
 from daemon.acquisition.link import Link
 from daemon.acquisition.ring import Rings
 from daemon.config import Bed
-from daemon.model.signals import TICK_NS, Item, Nanos, Tick
+from daemon.model.signals import TICK_NS, DeviceReply, Item, Nanos, Tick
 from firmware_bridge.boards import BOARDS, BoardKind
 
 ROUND_NS: Nanos = 20_000_000
@@ -91,6 +91,23 @@ class Acquisition:
     def liveness(self) -> dict[str, Round]:
         """The last round of the thread ("") and of each open port ("bed/label"). A port that is not open is absent."""
         return dict(self._rounds)
+
+    def command(self, bed: str, device: str, request: str, name: str, value: float) -> None:
+        """Ask a device to take a setting. Its answer, or why there is none, comes as a `DeviceReply` of the bed."""
+        loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self._command, bed, device, request, name, value)
+        except RuntimeError:  # stopping: the answer will be missed, and say so
+            _log.debug("acquisition has ended: %s is not asked", device)
+
+    def _command(self, bed: str, device: str, request: str, name: str, value: float) -> None:
+        links = [link for place, link in zip(self._places, self._links, strict=True) if place.bed == bed]
+        if not any(link.command(device, request, name, value) for link in links):
+            label = next((place.wanted.label for place in self._places if place.bed == bed), "")
+            self._rings.push(
+                bed, label, DeviceReply(bed, device, request, ok=False, text="not_attached", t_ns=self._now())
+            )
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
         """Bring the devices to rest, close the ports, end the thread. False if it did not end in time."""

@@ -10,9 +10,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from daemon.model.signals import DeviceSeen, Gap, GapCause, Item, LeadState, SampleBlock, Tick
+from daemon.model.signals import (
+    DeviceReply,
+    DeviceSeen,
+    DeviceStatus,
+    Gap,
+    GapCause,
+    Item,
+    LeadState,
+    SampleBlock,
+    Tick,
+)
 
 RING_S = 20.0
 """Seconds of samples that a ring holds (10 s are asked for)."""
@@ -20,15 +30,18 @@ MAX_ITEMS = 8192
 """Items that a ring holds; blocks are flushed every 20 ms, so samples reach their limit first."""
 MAX_TICKS = 6000
 MAX_LOST_SEGMENTS = 64
+MAX_REPLIES = 64
 
 
 @dataclass(slots=True)
 class _Dropped:
-    """What a full ring has let go, in the form in which it is told: gaps by segment, newest states."""
+    """What a full ring has let go, in the form in which it is told: gaps by segment, newest states, and every reply."""
 
     order: int
-    gaps: dict[str, Gap]
-    leads: dict[str, LeadState]
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    leads: dict[str, LeadState] = field(default_factory=dict)
+    statuses: dict[str, DeviceStatus] = field(default_factory=dict)
+    replies: deque[DeviceReply] = field(default_factory=lambda: deque(maxlen=MAX_REPLIES))
     seen: DeviceSeen | None = None
 
     def take(self, item: Item) -> int:
@@ -42,6 +55,10 @@ class _Dropped:
             self.leads[item.segment.id] = item
         elif isinstance(item, DeviceSeen):
             self.seen = item
+        elif isinstance(item, DeviceStatus):
+            self.statuses[item.name] = item
+        elif isinstance(item, DeviceReply):
+            self.replies.append(item)
         return 0
 
     def _cover(self, gap: Gap) -> None:
@@ -61,7 +78,8 @@ class _Dropped:
         leads = [
             replace(s, first=max(s.first, self._resumes(s.segment.id, s.first))) for s in self.leads.values()
         ]
-        return [*([self.seen] if self.seen else []), *self.gaps.values(), *leads]
+        seen = [self.seen] if self.seen else []
+        return [*seen, *self.gaps.values(), *leads, *self.statuses.values(), *self.replies]
 
     def _resumes(self, segment: str, otherwise: int) -> int:
         gap = self.gaps.get(segment)
@@ -85,7 +103,7 @@ class _PortRing:
         while self.samples > self.capacity or len(self.items) > MAX_ITEMS:
             oldest, lost = self.items.popleft()
             if self.dropped is None:
-                self.dropped = _Dropped(oldest, {}, {})
+                self.dropped = _Dropped(oldest)
             count = self.dropped.take(lost)
             self.samples -= count
             self.overflowed += count

@@ -19,15 +19,17 @@ from daemon.control.messages import (
     MetricState,
     QualityState,
     RhythmState,
+    StatusState,
     WaveState,
 )
 from daemon.control.occupant import PatientState
 from daemon.model.findings import Conclusions, DisplayBlock, Event, Metric, Quality, Rhythm
-from daemon.model.signals import DeviceSeen
+from daemon.model.signals import DeviceSeen, DeviceStatus, Reading
 
 _State = TypeVar("_State", bound=BaseModel)
 
 EVENTS_KEPT = 100
+NUMBERS_KEPT, STATUSES_KEPT = 128, 64
 
 ONE_AT_A_TIME = frozenset({"heart_rate", "rr_interval"})
 """Numbers taken from whichever lead is the best one now: one number, not one a lead."""
@@ -52,9 +54,11 @@ class KnownBed:
     measured_changed: bool = False
     events_changed: bool = False
     _metrics: dict[str, Metric | MetricState] = field(default_factory=dict)
+    _readings: dict[str, MetricState] = field(default_factory=dict)
     _leads: dict[str, dict[str, Metric | MetricState]] = field(default_factory=dict)
     _quality: dict[str, Quality | QualityState] = field(default_factory=dict)
     _devices: dict[str, DeviceSeen | DeviceState] = field(default_factory=dict)
+    _statuses: dict[tuple[str, str], StatusState] = field(default_factory=dict)
     _rhythms: dict[str, EventState] = field(default_factory=dict)
     _events: deque[EventState] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
     _conclusions: Conclusions | None = None
@@ -67,10 +71,11 @@ class KnownBed:
             name=self.name,
             display=self.display,
             waves=self.waves,
-            metrics=_as(MetricState, self._metrics),
+            metrics={**self._readings, **_as(MetricState, self._metrics)},
             quality=_as(QualityState, self._quality),
             rhythms=tuple(RhythmState(label=one.name, since_ns=one.t_ns) for one in self._rhythms.values()),
             devices=tuple(_as(DeviceState, self._devices).values()),
+            statuses=tuple(self._statuses.values()),
             patient=self.patient,
         )
 
@@ -125,6 +130,24 @@ class KnownBed:
         self._metrics[metric.name] = metric
         return before is None or before.why != metric.why
 
+    def reading(self, reading: Reading) -> bool:
+        """Take a number of a device's own; whether it has come or gone."""
+        before = self._readings.get(reading.name)
+        if before is None and len(self._readings) >= NUMBERS_KEPT:
+            return False
+        why = reading.why or None
+        self._readings[reading.name] = MetricState(
+            value=reading.value, unit=reading.unit, t_ns=reading.t_ns, why=why, lead=reading.device
+        )
+        return before is None or before.why != why
+
+    def status(self, status: DeviceStatus) -> None:
+        key = (status.device, status.name)
+        if key in self._statuses or len(self._statuses) < STATUSES_KEPT:
+            self._statuses[key] = StatusState(
+                device=status.device, name=status.name, text=status.text, t_ns=status.t_ns
+            )
+
     def quality(self, quality: Quality) -> None:
         self._quality[quality.lead] = quality
 
@@ -133,6 +156,10 @@ class KnownBed:
         before = self._devices.get(seen.label)
         self._devices[seen.label] = seen
         return before is None or (before.state, before.device) != (seen.state, seen.device)
+
+    def has(self, device: str) -> bool:
+        """Whether a device with this serial number is, or was last seen, here."""
+        return any(seen.device == device for seen in self._devices.values())
 
     def concluded(self, conclusions: Conclusions) -> None:
         self._conclusions = conclusions

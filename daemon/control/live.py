@@ -30,10 +30,12 @@ from daemon.model.findings import (
 from daemon.model.signals import (
     Command,
     DeviceSeen,
+    DeviceStatus,
     Fact,
     FactState,
     Item,
     Nanos,
+    Reading,
     SampleBlock,
     Tick,
 )
@@ -152,6 +154,10 @@ class LiveHub:
         known = self._beds.get(bed)
         return known.display if known else None
 
+    def bed_of(self, device: str) -> str | None:
+        """The bed that a device is at, by its serial number; None where it is at none."""
+        return next((bed.bed for bed in self._beds.values() if bed.has(device)), None)
+
     def limits(self, bed: str) -> LimitsTold | None:
         """The alarm limits of a bed, and those proposed now; None where there is no such bed."""
         board = self._boards.get(bed)
@@ -178,6 +184,11 @@ class LiveHub:
         known = self._beds[bed]
         if isinstance(item, DeviceSeen):
             self._due(SOON_NS if known.device(item) else STATE_EVERY_NS)
+        elif isinstance(item, Reading):
+            self._due(SOON_NS if known.reading(item) else NUMBERS_EVERY_NS)
+        elif isinstance(item, DeviceStatus):
+            known.status(item)
+            self._due(SOON_NS)
         elif isinstance(item, Fact):
             self._fact(item)
         elif isinstance(item, Command) and item.verb == "display":

@@ -25,7 +25,7 @@ class _Message(BaseModel):
 
 
 class MetricState(_Message):
-    """A number on a tile. `value` null = absent, and `why` says the reason as a word key."""
+    """A number on a tile. `lead` is the device that says it where it is a device's own. `value` null = absent, and `why` says the reason as a word key."""
 
     value: float | None
     unit: str
@@ -60,6 +60,15 @@ class DeviceState(_Message):
     bytes_damaged: int
     samples_lost: int
     detail: str = ""
+
+
+class StatusState(_Message):
+    """A word that a device says of itself; `name` is a word key ("status." + name), `text` the device's own."""
+
+    device: str
+    name: str
+    text: str
+    t_ns: int
 
 
 class WaveState(_Message):
@@ -98,6 +107,7 @@ class BedState(_Message):
     quality: dict[str, QualityState] = Field(default_factory=dict)
     rhythms: tuple[RhythmState, ...] = ()
     devices: tuple[DeviceState, ...] = ()
+    statuses: tuple[StatusState, ...] = ()
     patient: PatientState | None = None
 
 

@@ -19,7 +19,9 @@ __all__ = [
     "Channel",
     "Command",
     "Counts",
+    "DeviceReply",
     "DeviceSeen",
+    "DeviceStatus",
     "Fact",
     "FactState",
     "Gap",
@@ -147,6 +149,29 @@ class Reading:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """A word that a device says of itself at `t_ns`: its mode, its alarm code. "" = it has none. Given when it changes."""
+
+    bed: str
+    device: str
+    name: str
+    text: str
+    t_ns: Nanos
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReply:
+    """What became of a setting that a device was asked to take; `request` is the id of the asking."""
+
+    bed: str
+    device: str
+    request: str
+    ok: bool
+    text: str
+    t_ns: Nanos
+
+
 class LinkState(StrEnum):
     """A device's link, in words that the page translates."""
 
@@ -226,4 +251,6 @@ class Command:
     values: tuple[tuple[str, str], ...] = ()
 
 
-Item = SampleBlock | Gap | LeadState | Reading | DeviceSeen | Fact | Tick | Command
+Item = (
+    SampleBlock | Gap | LeadState | Reading | DeviceStatus | DeviceReply | DeviceSeen | Fact | Tick | Command
+)

@@ -29,6 +29,7 @@ from daemon.model.findings import (
 from daemon.model.signals import (
     Command,
     DeviceSeen,
+    DeviceStatus,
     Fact,
     FactState,
     Item,
@@ -43,7 +44,7 @@ from daemon.model.signals import (
 from daemon.store.answers import StoredBeat, StoredEvent, StoredNumber, StoredSegment, Trace
 from daemon.store.reader import Reader
 
-KINDS = ("quality", "rhythm", "event", "leads", "device", "fact", "command")
+KINDS = ("quality", "rhythm", "event", "leads", "device", "status", "fact", "command")
 """Kinds of stored events that are told again."""
 
 Said = tuple[Nanos, Item | Finding]
@@ -144,6 +145,8 @@ def _happening(stored: StoredEvent, segments: dict[str, Segment]) -> Item | Find
             return None if segment is None else LeadState(segment, stored.first or 0, t_ns, attached)
         case "device":
             return DeviceSeen(**{**body, "state": LinkState(body["state"])}, bed=stored.bed, t_ns=t_ns)
+        case "status":
+            return DeviceStatus(**body, bed=stored.bed, t_ns=t_ns)
         case "fact":
             state = FactState(body["state"])
             return Fact(body["source"], state, body["since_ns"], t_ns, body["detail"], stored.bed)

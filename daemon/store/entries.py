@@ -9,7 +9,18 @@ from typing import Any
 from daemon.model.alarms import Change
 from daemon.model.findings import Beat, Conclusions, Event, Metric, Quality, Rhythm
 from daemon.model.outgoing import Lane, Outgoing
-from daemon.model.signals import Command, DeviceSeen, Fact, Gap, LeadState, Nanos, Reading, Segment
+from daemon.model.signals import (
+    Command,
+    DeviceReply,
+    DeviceSeen,
+    DeviceStatus,
+    Fact,
+    Gap,
+    LeadState,
+    Nanos,
+    Reading,
+    Segment,
+)
 from daemon.store.cutting import Chunk
 from daemon.store.sessions import Occupant
 
@@ -77,6 +88,8 @@ Entry = (
     | ClockOffset
     | LeadState
     | Reading
+    | DeviceStatus
+    | DeviceReply
     | DeviceSeen
     | Fact
     | Command

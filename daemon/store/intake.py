@@ -13,7 +13,9 @@ from daemon.model.findings import Beat, Conclusions, Event, Finding, Metric, Qua
 from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import (
     Command,
+    DeviceReply,
     DeviceSeen,
+    DeviceStatus,
     Fact,
     Gap,
     GapCause,
@@ -156,6 +158,8 @@ class Intake:
             case Command():
                 self.row(bed, item)
                 self._urgent()
+            case DeviceStatus() | DeviceReply():
+                self.row(bed, item)
             case LeadState():
                 self._cutter(item.segment)
                 self.row(bed, item)

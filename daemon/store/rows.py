@@ -16,7 +16,9 @@ from daemon.model.findings import Beat, Conclusions, Event, Evidence, Metric, Qu
 from daemon.model.outgoing import Lane, Outgoing
 from daemon.model.signals import (
     Command,
+    DeviceReply,
     DeviceSeen,
+    DeviceStatus,
     Fact,
     Gap,
     GapCause,
@@ -76,6 +78,10 @@ class Rows:
                 place = (self._segment(entry.segment), entry.first)
                 attached = {"attached": dict(entry.attached)}
                 self._event(entry.segment.bed, entry.t_ns, "leads", attached, place)
+            case DeviceStatus():
+                self._event(bed, entry.t_ns, "status", _body(entry, "t_ns", "bed"))
+            case DeviceReply():
+                self._event(bed, entry.t_ns, "reply", _body(entry, "t_ns", "bed"))
             case Quality():
                 self._event(bed, entry.t_ns, "quality", _body(entry, "t_ns"))
             case Rhythm():
@@ -359,7 +365,17 @@ class Rows:
 
 
 def _body(
-    entry: Quality | Rhythm | Event | Conclusions | Change | Fact | Command | DeviceSeen, *without: str
+    entry: Quality
+    | Rhythm
+    | Event
+    | Conclusions
+    | Change
+    | Fact
+    | Command
+    | DeviceSeen
+    | DeviceStatus
+    | DeviceReply,
+    *without: str,
 ) -> dict[str, object]:
     """The fields of an entry, but for those that are columns."""
     return {key: value for key, value in asdict(entry).items() if key not in without}
