@@ -33,6 +33,7 @@ from daemon.control.occupant import PatientState
 from daemon.control.screens import Screens
 from daemon.control.server import Server
 from daemon.control.sessions import SessionRoutes
+from daemon.control.wishes import WishRoutes
 from daemon.dispatch.messages import Dispatch
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.rhythm.table import load_rhythm_table
@@ -55,6 +56,7 @@ from daemon.store.retention import Quota
 from daemon.store.schema import ForeignStore
 from daemon.store.sessions import SESSION_VERBS
 from daemon.store.writer import STORE_DAMAGED, StoreBusy, Writer
+from daemon.wishes import ReadOnly, Wishes
 from daemon.words import say
 
 log = logging.getLogger(__name__)
@@ -156,6 +158,14 @@ class Daemon:
             saved=acknowledged.wait,
             changed=self._occupy,
         )
+        self._wishes = Wishes(
+            self._people,
+            ReadOnly(self._hub.bed_of),
+            now=boottime_ns,
+            utc=lambda: (time.time_ns(), True),
+            obey=self._obey,
+            limits=self._hub.limits,
+        )
         self._bedsides = {
             key: Bedside(
                 key,
@@ -187,6 +197,7 @@ class Daemon:
                 SessionRoutes(self._sessions),
                 CloudRoutes(self._everywhere, boottime_ns),
                 ConfirmedRoute(self._writer.confirmed),
+                WishRoutes(self._wishes),
             ],
         )
         self._wake = asyncio.Event()
@@ -200,6 +211,7 @@ class Daemon:
         await self._writer.start()
         for bed, occupant in (await self._sessions.restore()).items():
             self._writer.occupied(bed, occupant)
+        await self._wishes.restore()
         await self._restore_alarms()
         try:
             async with asyncio.TaskGroup() as tasks:

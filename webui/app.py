@@ -25,7 +25,7 @@ from daemon.store.reader import History
 from webui import pages, security
 from webui.assets import Assets
 from webui.live import Relay
-from webui.pages import bed, beds, calibrate, clouds, load, sessions
+from webui.pages import bed, beds, calibrate, clouds, load, metrics, proposals, sessions
 from webui.past import Past
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,8 @@ def _application(
     past.install(app)
     sessions.install(app)
     clouds.install(app)
+    proposals.install(app)
+    metrics.install(app, client)
     app.router.add_get("/static/{digest}/{name:.+}", assets.serve)
     return app
 

@@ -36,6 +36,7 @@ from daemon.forward.sender import Sender
 from daemon.forward.source import Heads, StoreChanged, StoreSource
 from daemon.forward.status import Status
 from daemon.forward.telling import Telling
+from daemon.forward.wishing import Wishing
 from daemon.model.outgoing import Lane
 from daemon.model.signals import Nanos
 
@@ -104,6 +105,7 @@ class Forwarder:
         self._now_ns = now_ns
         wanted = config.forward.destinations if config.forward.enabled else {}
         self.wanted = {name: one for name, one in wanted.items() if one.enabled}
+        self._wishing = Wishing(config.box.socket, self)
         for name, one in self.wanted.items():
             self._makes(name, one)  # what cannot be made is known at once
         self.books = Bookkeeping(config.forward_data / "forward.db")
@@ -146,6 +148,7 @@ class Forwarder:
                     self.registry.run(self._config.forward.registry_every_s), name="forward: registry"
                 )
                 tasks.create_task(self._telling.run(), name="forward: telling the daemon")
+                tasks.create_task(self._wishing.run(), name="forward: wishes")
                 while True:
                     await self._serve_store()
         finally:
@@ -239,6 +242,7 @@ class Forwarder:
             state=self._config.forward_data / name,
             reports=self._config.box.data / "reports",
             given=given,
+            wishes=self._wishing.heard(name),
         )
         try:
             return make(one.kind, one.options, place)

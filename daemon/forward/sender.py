@@ -59,7 +59,7 @@ class Sender:
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.name = name
-        self._destination = destination
+        self.destination = self._destination = destination
         self._terms = terms
         self._books = books
         self._source = source

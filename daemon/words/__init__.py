@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from daemon.words import en, en_alarms, en_clouds, en_ecg
+from daemon.words import en, en_alarms, en_clouds, en_devices, en_ecg, en_rows, en_wishes
 
 _TABLES: dict[str, Mapping[str, str]] = {
-    "en": MappingProxyType({**en.WORDS, **en_ecg.WORDS, **en_alarms.WORDS, **en_clouds.WORDS})
+    "en": MappingProxyType(
+        {
+            **en.WORDS,
+            **en_ecg.WORDS,
+            **en_alarms.WORDS,
+            **en_rows.WORDS,
+            **en_clouds.WORDS,
+            **en_devices.WORDS,
+            **en_wishes.WORDS,
+        }
+    )
 }
 LANGUAGES = tuple(_TABLES)
 

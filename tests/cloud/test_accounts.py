@@ -106,5 +106,6 @@ async def test_what_is_desired_of_a_device_is_checked_numbered_and_reported(clie
 
     _, told = await client.get(f"/devices/{serial}/config")
     assert told["config"] == {"target_pressure": 11.5, "alerts": {"rr_low": 10}}
-    assert told["reported"]["refused"] == {"target_pressure": "nobody agreed"}
+    assert told["reported"]["alerts"] == {"rr_low": 10}
+    assert told["reported"]["vitald"]["refused"] == {"target_pressure": "nobody agreed"}
     assert (await client.get("/devices/CPAP-UNKNOWN/config"))[0] == 404

@@ -12,7 +12,7 @@ from daemon import words
 from daemon.model.findings import Grade, Trouble, Why
 from daemon.model.signals import LinkState
 from daemon.units import OBSERVABLES
-from daemon.words import en, en_alarms, en_clouds, en_ecg
+from daemon.words import en, en_alarms, en_clouds, en_ecg, en_wishes
 from webui.pages import numbers
 
 ROOT = Path(webui.__file__).parent
@@ -55,6 +55,9 @@ BUILT = (
     "sessions.column.",
     "sessions.ended.",
     "sessions.done.",
+    "wish.",
+    "setting.",
+    "proposals.done.",
 )
 
 
@@ -126,7 +129,7 @@ def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> Non
 
 
 def test_no_sentence_is_written_twice() -> None:
-    tables = (en.WORDS, en_alarms.WORDS, en_clouds.WORDS, en_ecg.WORDS)
+    tables = (en.WORDS, en_alarms.WORDS, en_clouds.WORDS, en_ecg.WORDS, en_wishes.WORDS)
 
     assert sum(len(table) for table in tables) == len(words.table())
 

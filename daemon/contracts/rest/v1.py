@@ -282,11 +282,20 @@ class DeviceConfig(Body):
 
 
 class ConfigReport(Body):
-    """Extension: settings as they are at the device after version `version`, or why they were refused."""
+    """Extension: settings as they are after the wish with `version` and `hash`; what waits, and what was refused, with the reason.
+
+    `hash` is the SHA-256 of the wish as the box read it, in our names (daemon/contracts/seeds/settings.py: digest).
+    """
 
     version: int = Field(ge=0)
-    config: dict[str, Any] = Field(default_factory=dict)
+    hash: str = ""
+    config: dict[str, Any] = Field(default_factory=dict, description="In the roadmap's names")
+    pending: dict[str, str] = Field(default_factory=dict, description="setting -> what it waits for")
     refused: dict[str, str] = Field(default_factory=dict, description="setting -> reason")
+
+    def as_reported(self) -> dict[str, Any]:
+        """The state that a shadow reports: the settings, and beside them what became of the wish."""
+        return {**self.config, "vitald": self.model_dump(exclude={"config"})}
 
 
 class RegistryDevice(Body):

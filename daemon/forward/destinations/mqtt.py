@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from daemon.contracts import shadow, topics
 from daemon.contracts.envelope import compact
 from daemon.contracts.faults import BadMessage
+from daemon.contracts.rest.v1 import ConfigReport
 from daemon.contracts.seeds import Sender, roadmap
 from daemon.forward.destinations import Bounds, Outcome, Sealed, Verdict
-from daemon.forward.destinations.place import Ended, Place
+from daemon.forward.destinations.place import Ended, Place, Service
 from daemon.forward.destinations.sealing import JSON, NDJSON, envelope, fitting, lines
 from daemon.forward.destinations.tls import TlsOptions, context
 from daemon.forward.destinations.trouble import tried
@@ -86,7 +87,7 @@ class MqttOptions(TlsOptions):
         False
     )
     settings_of: Annotated[
-        dict[str, Literal["cpap", "oxygen"]],
+        dict[str, Service],
         Field(description="Devices whose wished settings come from here"),
     ] = Field(default_factory=dict)
     shadows: Annotated[bool, Field(description="They come as shadows of AWS IoT")] = False
@@ -164,8 +165,16 @@ class Mqtt:
     async def send(self, sealed: Sealed) -> Outcome:
         return await tried(self._send(sealed), self.options.timeout_s, self._known)
 
-    async def report_settings(self, device: str, state: dict[str, Any], version: int) -> Outcome:
-        """Tell the cloud what was set at a device of what it wished (`state` as the seeds name it)."""
+    @property
+    def settings_of(self) -> Mapping[str, Service]:
+        return self.options.settings_of
+
+    async def ask_settings(self) -> Outcome:
+        """They come by themselves for as long as the line is up."""
+        return await tried(self._open(), 2 * self.options.timeout_s, self._known)
+
+    async def report_settings(self, device: str, report: ConfigReport) -> Outcome:
+        """To a shadow without its version: each report makes a new one, and what is so is so whatever was wished meanwhile."""
         service = self.options.settings_of[device]
         topic = (
             topics.shadow(device, "update")
@@ -173,7 +182,9 @@ class Mqtt:
             else topics.config_reported(service, device)
         )
         prefix = "" if self.options.shadows else self.options.prefix
-        told = Sealed("", Lane.EVENTS, "", JSON, "", compact(shadow.reported(state, version)))
+        version = None if self.options.shadows else report.version
+        document = shadow.reported(report.as_reported(), version)
+        told = Sealed("", Lane.EVENTS, "", JSON, "", compact(document))
         return await tried(self._publish(prefix + topic, told, ()), self.options.timeout_s, self._known)
 
     async def _open(self) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from daemon.contracts.rest.v1 import ConfigReport
 from daemon.forward.destinations import Outcome, Verdict
+
+Service = Literal["cpap", "oxygen"]
 
 
 class Ended(Exception):
@@ -24,6 +27,20 @@ class Wishes(Protocol):
     """Takes settings that a cloud wishes for a device: `version` grows with every wish. Limits and consent are the daemon's."""
 
     def __call__(self, device: str, version: int, wish: Mapping[str, Any]) -> None: ...
+
+
+class Configuring(Protocol):
+    """A destination that wishes of devices come from as well."""
+
+    @property
+    def settings_of(self) -> Mapping[str, Service]:
+        """The devices, by serial number."""
+
+    async def ask_settings(self) -> Outcome:
+        """See to it that wishes come: each that is new goes to `Place.wishes`."""
+
+    async def report_settings(self, device: str, report: ConfigReport) -> Outcome:
+        """Tell the cloud what has become of its wish."""
 
 
 def _nobody(device: str, version: int, wish: Mapping[str, Any]) -> None:

@@ -23,12 +23,14 @@ from pydantic import Field, SecretStr, model_validator
 from daemon.contracts.envelope import compact
 from daemon.contracts.faults import BadMessage
 from daemon.contracts.registry import CONTRACTS
+from daemon.contracts.rest.v1 import ConfigReport
 from daemon.contracts.seeds import Chunk, Sender, rest
 from daemon.forward.destinations import Bounds, Outcome, Sealed, Verdict
 from daemon.forward.destinations.account import Account
 from daemon.forward.destinations.aside import Aside
+from daemon.forward.destinations.desired import Desired, told
 from daemon.forward.destinations.files import SLOWEST, Content, check_report, report_file
-from daemon.forward.destinations.place import Ended, Place
+from daemon.forward.destinations.place import Ended, Place, Service
 from daemon.forward.destinations.sealing import JSON, NDJSON, envelope, fitting, lines, packed
 from daemon.forward.destinations.sessions import KEPT, Sessions
 from daemon.forward.destinations.tls import TlsOptions, context
@@ -78,6 +80,10 @@ class RestOptions(TlsOptions):
     waveform_s: Annotated[float, Field(gt=0, le=60, description="Seconds of waveform in one request")] = 10.0
     compress: Annotated[bool, Field(description="gzip, until the server says that it takes none")] = False
     plain_http: Annotated[bool, Field(description="Whether http:// may be used beyond this machine")] = False
+    settings_of: Annotated[
+        dict[str, Service],
+        Field(description="Devices whose wished settings come from here"),
+    ] = Field(default_factory=dict)
     timeout_s: Annotated[
         float,
         Field(gt=0, le=600, description="Of a request; half of it for metrics, three times for reports"),
@@ -103,7 +109,8 @@ class Rest:
         self._account: Account | None = None
         self._aside = Aside(options.at_once, f"forward {place.name}")
         self._sessions = Sessions(place.state)
-        self._asked: dict[str, float] = {}
+        self._waited: dict[str, float] = {}
+        self._desired = Desired(options.settings_of, place.wishes)
         self._compress = options.compress or options.form == "records"
 
     # -- what goes into a request -------------------------------------------------------------------------
@@ -186,6 +193,25 @@ class Rest:
 
         return await tried(ask(), self.options.timeout_s, known), user_id
 
+    # -- what the cloud wishes of devices -------------------------------------------------------------------
+
+    @property
+    def settings_of(self) -> Mapping[str, Service]:
+        return self.options.settings_of
+
+    async def ask_settings(self) -> Outcome:
+        """Ask for what is desired of each device."""
+        return await tried(
+            self._ask_settings(), self.options.timeout_s * max(1, len(self.settings_of)), known
+        )
+
+    async def report_settings(self, device: str, report: ConfigReport) -> Outcome:
+        return await self.send(told(device, report, time.time_ns()))
+
+    async def _ask_settings(self) -> None:
+        await self._sign_in()
+        await self._desired.ask(self._get, _judge)
+
     async def send(self, sealed: Sealed) -> Outcome:
         size = len(sealed.data)
         if sealed.file:
@@ -223,15 +249,15 @@ class Rest:
         found = self._sessions.known(name) or await self._aside.run(lambda: self._sessions.find(name))
         if not found:
             now = time.monotonic()
-            if len(self._asked) > KEPT:
-                self._asked.clear()
-            if now - self._asked.setdefault(name, now) < GRACE_S:
+            if len(self._waited) > KEPT:
+                self._waited.clear()
+            if now - self._waited.setdefault(name, now) < GRACE_S:
                 raise Ended(Verdict.WAIT, "the session has not started there yet", 1.0)
             key = str(uuid.uuid5(_STARTS, f"{self.place.box}/{name}"))
             body = compact({"device_serial": unquote(subject), "device_info": {}})
             start = Sealed(key, Lane.EVENTS, "", JSON, "", body)
             found = await self._start(name, start, self.options.timeout_s)
-            self._asked.pop(name, None)
+            self._waited.pop(name, None)
         return f"/sessions/{quote(found, safe='')}/{what}"
 
     async def _start(self, name: str, sealed: Sealed, wait_s: float) -> str:
@@ -246,6 +272,19 @@ class Rest:
             found = given if isinstance(given, str) and given else name
             await self._aside.run(lambda: self._sessions.keep(name, found))
         return found
+
+    async def _get(self, path: str, headers: Mapping[str, str]) -> Reply:
+        """A question; again with a new token after a 401."""
+        assert self._account is not None
+        renewed = False
+        while True:
+            who = await self._account.headers()
+            reply = await self._web.ask(
+                self._base + path, None, {**headers, **who}, self.options.timeout_s, self._trust, "GET"
+            )
+            if reply.status != 401 or renewed or not await self._account.turned_down(who):
+                return reply
+            renewed = True
 
     async def _exchange(
         self, path: str, sealed: Sealed, key: str, report: Content | None, wait_s: float

@@ -38,9 +38,15 @@ class Web:
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(
-        self, url: str, data: Any, headers: Mapping[str, str], timeout_s: float, trust: ssl.SSLContext | None
+        self,
+        url: str,
+        data: Any,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        trust: ssl.SSLContext | None,
+        method: str = "POST",
     ) -> Reply:
-        """POST of `data` (bytes, or a form of aiohttp). Raises what aiohttp raises."""
+        """A request with `data` (bytes, or a form of aiohttp; None: nothing). Raises what aiohttp raises."""
         import aiohttp
 
         if self._session is None:
@@ -50,8 +56,8 @@ class Web:
                 auto_decompress=True,
             )
         limit = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 10.0))
-        async with self._session.post(
-            url, data=data, headers=headers, timeout=limit, allow_redirects=False
+        async with self._session.request(
+            method, url, data=data, headers=headers, timeout=limit, allow_redirects=False
         ) as response:
             body = b""
             while len(body) < REPLY_BYTES and (piece := await response.content.read(REPLY_BYTES)):

@@ -102,8 +102,7 @@ async def write_config(call: Call) -> DeviceConfig:
 
 async def reported(call: Call) -> Done:
     said = call.body(ConfigReport)
-    told = {**said.config, "refused": said.refused} if said.refused else said.config
-    if not await report(call.db, call.part("serial"), told, said.version):
+    if not await report(call.db, call.part("serial"), said.as_reported(), said.version):
         raise Refused(404, "nothing was ever desired of this device")
     return Done()
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 
 from daemon.contracts.envelope import read, read_lines
+from daemon.contracts.rest.v1 import ConfigReport
 from daemon.forward.destinations import DONE, Verdict
 from daemon.forward.destinations.kinds import BadOptions, make
 from tests.daemon.forward.destinations import records
@@ -297,7 +298,10 @@ async def test_a_wish_is_passed_on_once_and_answered_with_what_was_set(tmp_path,
         async with asyncio.timeout(5):
             while len(wishes) < 2:
                 await asyncio.sleep(0.01)
-        outcome = await destination.report_settings(CPAP, {"target_pressure": 12.5}, 4)
+        report = ConfigReport(
+            version=4, hash="h", config={"target_pressure": 12.5}, refused={"humidity_level": "no"}
+        )
+        outcome = await destination.report_settings(CPAP, report)
 
     if shadows:  # what was wished while the box was away is asked for
         assert broker.got[0].topic == f"$aws/things/{CPAP}/shadow/get"
@@ -305,10 +309,10 @@ async def test_a_wish_is_passed_on_once_and_answered_with_what_was_set(tmp_path,
     assert broker.subscribed == ([delta, f"$aws/things/{CPAP}/shadow/get/accepted"] if shadows else [delta])
     assert outcome == DONE
     assert broker.got[-1].topic == (topic if shadows else topic + "/reported")
-    assert json.loads(broker.got[-1].payload) == {
-        "state": {"reported": {"target_pressure": 12.5}},
-        "version": 4,
-    }
+    told = json.loads(broker.got[-1].payload)
+    beside = {"version": 4, "hash": "h", "pending": {}, "refused": {"humidity_level": "no"}}
+    assert told["state"] == {"reported": {"target_pressure": 12.5, "vitald": beside}}
+    assert told.get("version") == (None if shadows else 4)  # our own report makes a shadow's next version
 
 
 async def test_what_was_wished_while_the_box_was_away_is_in_the_shadow(tmp_path):
