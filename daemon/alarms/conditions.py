@@ -62,7 +62,8 @@ class Beyond:
     """A number `above` or `below` its limit; once beyond it, until it is back by `hysteresis`.
 
     `trusted`: not judged while the signal is poor. `unless`: not judged while this other metric has a value. `setting`: the
-    limit is counted from this setting of the device, by `share` as a percentage of it.
+    limit is counted from this setting of the device, by `share` as a percentage of it. `key`: the limit's own name where it
+    is not the side's. `grace`: not judged before this other number has become 1 (a device that warms up).
     """
 
     metric: str
@@ -73,6 +74,8 @@ class Beyond:
     unless: str = ""
     setting: str = ""
     share: bool = False
+    key: str = ""
+    grace: str = ""
 
     def judge(self, seen: Observed, limits: Limited, was: Was) -> Verdicts:
         other = seen.value(self.unless) if self.unless else None
@@ -81,7 +84,9 @@ class Beyond:
         metric = seen.value(self.metric, self.stale_s)
         if metric is None or metric.value is None or (self.trusted and seen.poor):
             return one(UNKNOWN)
-        limit = limits[self.side]
+        limit = limits[self.key or self.side]
+        if self.grace and (ready := seen.value(self.grace, 3600.0)) is not None and not ready.value:
+            return one(NO)
         if self.setting:
             base = seen.value(self.setting, 3600.0)
             if base is None or base.value is None:

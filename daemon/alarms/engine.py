@@ -8,11 +8,11 @@ with it, and a row knows of all that stand above it on the ladder.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from daemon.alarms import acts
-from daemon.alarms.conditions import NO, OTHERS, Verdict
+from daemon.alarms.conditions import NO, OTHERS, Verdict, Verdicts
 from daemon.alarms.limits import DELAY, Limits
 from daemon.alarms.needs import NEVER, Needs, needs_of
 from daemon.alarms.observed import ARMED, SECOND_NS, Observed
@@ -57,6 +57,7 @@ class AlarmEngine:
         self._commands: deque[Command] = deque(maxlen=MOST_COMMANDS)
         self._needs = [needs_of(row.condition) for row in self.table]
         self._readers = _readers(self.table, self._needs)
+        self._ripe_of = [None if needs is None else needs.ripe_ns for needs in self._needs]
         self._always = frozenset(place for place, needs in enumerate(self._needs) if needs is None)
         self._all = frozenset(range(len(self.table)))
         self._busy = self._all  # rows to be judged at the next Tick whatever comes
@@ -93,15 +94,19 @@ class AlarmEngine:
                 changes += self._judge(entry, verdict, elapsed_ns)
         if places:
             self._rest(places)
-        return [*changes, *self._remind_of_off()]
+        if self.limits.switched_off:
+            changes += self._remind_of_off()
+        else:
+            self._off_reminded_ns = t_ns
+        return changes
 
     def _due(self, t_ns: Nanos) -> list[int]:
         """Places in the table of the rows to be judged now, from top to bottom; for all others nothing can have changed."""
-        due = set(self._busy)
-        if self.seen.touched:
-            for read in self.seen.touched:
-                due |= self._readers.get(read, frozenset())
-            self.seen.touched = set()
+        touched = self.seen.touched
+        if not touched and not self._busy and t_ns < self._next_ripe_ns:
+            return []
+        due = self._busy.union(*(self._readers[read] for read in touched if read in self._readers))
+        touched.clear()
         if t_ns >= self._next_ripe_ns:
             due |= {place for place, ripe_ns in enumerate(self._ripe_ns) if t_ns >= ripe_ns}
         return sorted(due)
@@ -110,26 +115,31 @@ class AlarmEngine:
         """After a Tick: which rows are to be judged at the next one, and until when the others can rest."""
         busy = set(self._always)
         for place in judged:
-            row, needs = self.table[place], self._needs[place]
+            row, ripe_ns = self.table[place], self._ripe_of[place]
             armed = self._armed(row) and self.limits.is_on(row.name)
             for entry in self.entries[row.name].values():
                 if entry.phase not in AT_REST or (armed and entry.verdict.holds):
                     busy.add(place)
-            self._ripe_ns[place] = (
-                needs.ripe_ns(self.seen, self.limits.of(row.name)) if needs and armed else NEVER
-            )
+            if ripe_ns is not None:
+                self._ripe_ns[place] = ripe_ns(self.seen, self.limits.of(row.name)) if armed else NEVER
         self._next_ripe_ns = min(self._ripe_ns)
         self._busy = frozenset(busy)
 
     def _armed(self, row: Row) -> bool:
         return not row.arms_with or row.arms_with in self.seen.valid
 
-    def _verdicts(self, row: Row) -> Iterator[tuple[Entry, Verdict]]:
+    def _verdicts(self, row: Row) -> Iterable[tuple[Entry, Verdict]]:
         """The verdict on each instance of a row, those that stand and are not named any more among them."""
         known = self.entries[row.name]
         verdicts = row.condition.judge(
             self.seen, self.limits.of(row.name), lambda i: i in known and known[i].was_true
         )
+        if len(known) == 1 and known.keys() == verdicts.keys():  # most rows have a single instance
+            return zip(known.values(), verdicts.values(), strict=True)
+        return self._by_instance(row, verdicts)
+
+    def _by_instance(self, row: Row, verdicts: Verdicts) -> Iterator[tuple[Entry, Verdict]]:
+        known = self.entries[row.name]
         for instance, verdict in verdicts.items():
             if instance == OTHERS:
                 continue
@@ -327,8 +337,6 @@ class AlarmEngine:
     def _remind_of_off(self) -> list[Change]:
         """Every ten minutes, rows that a person has switched off: an alarm that is off by forgetting has hurt patients."""
         now_ns, off = self.seen.now_ns, self.limits.switched_off
-        if not off:
-            self._off_reminded_ns = now_ns
         if now_ns - self._off_reminded_ns < OFF_REMINDER_S * SECOND_NS:
             return []
         self._off_reminded_ns = now_ns

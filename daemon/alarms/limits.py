@@ -212,6 +212,8 @@ class Limits:
         self._in_force = {
             row.name: {limit.key: self._followed(row.name, limit) for limit in row.limits} for row in rows
         }
+        for row in rows:
+            self._in_force[row.name] |= {name: self._in_force[of][key] for name, of, key in row.uses}
         self._delays = {
             row.name: float(self.value(row.name, DELAY)) if row.delay.adjustable else row.delay.seconds
             for row in rows

@@ -7,11 +7,11 @@ beside it and want the same changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from daemon.alarms import conditions as when
-from daemon.alarms import heart
+from daemon.alarms import devices, heart
 from daemon.alarms.conditions import RATE, Condition, Limited
 from daemon.alarms.observed import (
     BEATS,
@@ -22,6 +22,7 @@ from daemon.alarms.observed import (
     RHYTHMS,
     SECOND_NS,
     STALE_S,
+    STATUSES,
     Observed,
 )
 from daemon.model.signals import Nanos
@@ -43,14 +44,14 @@ class Needs:
     """
 
     reads: frozenset[str]
-    ripe_ns: Ripe = lambda seen, limits: NEVER  # noqa: ARG005 - time alone does nothing to most
+    ripe_ns: Ripe | None = None  # time alone does nothing to most
 
 
 def needs_of(condition: Condition) -> Needs | None:
     """What a condition needs; None: to be judged at every Tick."""
     match condition:
-        case when.Beyond(metric=metric, unless=unless, setting=setting):
-            reads = frozenset({metric, unless, setting, QUALITY} - {""})
+        case when.Beyond(metric=metric, unless=unless, setting=setting, grace=grace):
+            reads = frozenset({metric, unless, setting, grace, QUALITY} - {""})
             return Needs(reads, _other_stale(unless, metric)) if unless else Needs(reads)
         case when.Happened(event=event):
             return Needs(frozenset({event}))
@@ -68,6 +69,13 @@ def needs_of(condition: Condition) -> Needs | None:
             return Needs(frozenset())
         case when.LinkLost():
             return Needs(frozenset({LINKS}))
+        case devices.EachBeyond(metrics=metrics):
+            return Needs(frozenset(metrics))
+        case devices.SaysAlarm():
+            return Needs(frozenset({STATUSES}))
+        case devices.Together(effect=effect, cause=cause):
+            parts = [needs_of(effect), needs_of(cause)]
+            return Needs(frozenset().union(*(part.reads for part in parts if part is not None)))
     return _of_the_heart(condition)
 
 
@@ -97,6 +105,11 @@ def _after(t_ns: Nanos, seconds: float) -> Nanos:
     return t_ns + round(seconds * SECOND_NS) - EARLY_NS
 
 
+def _next_of(moments: Iterable[Nanos], seen: Observed) -> Nanos:
+    """The first of these moments that lies ahead: at one that is over the row was judged, and time makes nothing new of it."""
+    return min((ripe_ns for ripe_ns in moments if ripe_ns + 2 * EARLY_NS > seen.now_ns), default=NEVER)
+
+
 def _stale(metric: str, stale_s: float, unknown_ns: Nanos) -> Ripe:
     """Once nothing has been said of a number for so long; `unknown_ns` where nothing ever was."""
 
@@ -116,11 +129,7 @@ def _other_stale(other: str, metric: str) -> Ripe:
 
 def _failed_for_long(seen: Observed, limits: Limited) -> Nanos:
     hours = limits.get("after_h", 0.0)
-    return (
-        min((_after(fact.since_ns, 3600 * hours) for fact in seen.facts.values()), default=NEVER)
-        if hours
-        else NEVER
-    )
+    return _next_of((_after(fact.since_ns, 3600 * hours) for fact in seen.facts.values() if hours), seen)
 
 
 def _interval_open(seen: Observed, limits: Limited) -> Nanos:
@@ -132,11 +141,11 @@ def _without_beats(seen: Observed, limits: Limited) -> Nanos:
     begun = [rhythm.t_ns for rhythm in seen.rhythms.values() if rhythm.label in heart.STILL]
     absence = seen.absent(RATE)
     begun += [] if absence is None else [absence.since_ns]
-    return min((_after(t_ns, limits["gap_s"]) for t_ns in begun), default=NEVER)
+    return _next_of((_after(t_ns, limits["gap_s"]) for t_ns in begun), seen)
 
 
 def _fibrillated_for(seen: Observed, limits: Limited) -> Nanos:
     begun = [rhythm.t_ns for rhythm in seen.rhythms.values() if rhythm.label in heart.AF]
     ended = seen.ended.get("AFIB")
     begun += [] if ended is None or ended.end_ns is None else [ended.end_ns]
-    return min((_after(t_ns, limits["after_s"]) for t_ns in begun), default=NEVER)
+    return _next_of((_after(t_ns, limits["after_s"]) for t_ns in begun), seen)

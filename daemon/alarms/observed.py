@@ -27,6 +27,7 @@ from daemon.model.findings import (
 )
 from daemon.model.signals import (
     DeviceSeen,
+    DeviceStatus,
     Fact,
     Item,
     LeadState,
@@ -47,10 +48,23 @@ MOST_WAITING = (
 MOST_NAMES, MOST_BEATS, MOST_EVENTS, MOST_RHYTHMS = 256, 512, 8, 8
 
 BEATS, RHYTHMS, QUALITY, LEADS, FACTS, LINKS = "#beats", "#rhythms", "#quality", "#leads", "#facts", "#links"
+STATUSES = "#statuses"
 ARMED = "#armed"
 """Kinds of what can be taken in, and that a number is valid for the first time; numbers and events go by their names."""
 
-Taken = Beat | Metric | Quality | Rhythm | RunCounted | Event | Reading | Fact | DeviceSeen | LeadState
+Taken = (
+    Beat
+    | Metric
+    | Quality
+    | Rhythm
+    | RunCounted
+    | Event
+    | Reading
+    | DeviceStatus
+    | Fact
+    | DeviceSeen
+    | LeadState
+)
 JUDGED = (Metric, Beat, Quality, Rhythm, RunCounted, Event)  # of the findings
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -77,6 +91,7 @@ class Observed:
         self.electrodes: dict[str, bool] = {}
         self.facts: dict[str, Fact] = {}
         self.links: dict[str, DeviceSeen] = {}
+        self.statuses: dict[tuple[str, str], DeviceStatus] = {}
         self.ecg_devices: dict[str, str] = {}
         self.tests: dict[Priority, Nanos] = {}
         self.touched: set[str] = set()  # what has been taken in since the last Tick that was decided
@@ -106,7 +121,7 @@ class Observed:
             ):
                 _keep(self.ecg_devices, stream.device, stream.device, 8)
                 self.touched.add(LINKS)
-        elif isinstance(item, Reading | Fact | DeviceSeen | LeadState):
+        elif isinstance(item, Reading | DeviceStatus | Fact | DeviceSeen | LeadState):
             self._wait(item.t_ns, item)
         for finding in findings:
             if isinstance(finding, JUDGED):
@@ -152,6 +167,9 @@ class Observed:
                 self.touched.add(taken.name)
                 _keep(self._events, taken.name, self._events.get(taken.name, deque(maxlen=MOST_EVENTS)), 64)
                 self._events[taken.name].append(taken)
+            case DeviceStatus():
+                self.touched.add(STATUSES)
+                _keep(self.statuses, (taken.device, taken.name), taken, 64)
             case Fact():
                 self.touched.add(FACTS)
                 _keep(self.facts, taken.source, taken, 64)

@@ -65,7 +65,8 @@ class Row:
     """One alarm.
 
     `off_s`: how long its condition must be gone before it ends. `latch_s`: how long its picture stays after that (UNTIL_SEEN:
-    until it is acknowledged), 0 = not. `covers`: rows that are silent while this one speaks for the same event. `escalates`:
+    until it is acknowledged), 0 = not. `covers`: rows that are silent while this one speaks for the same event. `uses`: limits of other rows that it is judged by too, as (name here, row, key).
+    `escalates`:
     (seconds active, priority). `arms_with`: a metric that must have been valid once for this patient. `pulse_hold_s`: the longest wait
     while a pulse is measured, `pulse_over`: one faster than this limit. `on` False: off by default. `sound` False: picture only. `group`: the melody's cause.
     Its words are "alarm.<name>" and "alarm.<name>.check".
@@ -78,6 +79,7 @@ class Row:
     off_s: float = 0.0
     latch_s: float = 0.0
     limits: tuple[Limit, ...] = ()
+    uses: tuple[tuple[str, str, str], ...] = ()
     covers: tuple[str, ...] = ()
     escalates: tuple[tuple[float, Priority], ...] = ()
     arms_with: str = ""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from daemon.alarms.engine import AlarmEngine
 from daemon.model.findings import Finding, Quality, Rhythm
-from daemon.model.signals import DeviceSeen, Fact, Item, LeadState, SampleBlock, Tick
+from daemon.model.signals import DeviceSeen, DeviceStatus, Fact, Item, LeadState, SampleBlock, Tick
 
 MOST = 64
 """Of items and of findings each; the oldest go first."""
@@ -17,7 +17,7 @@ _Key = tuple[object, ...]
 
 
 class Standing:
-    """The latest Fact of every source, state of every device and electrode, quality of every lead, rhythm that goes on."""
+    """The latest Fact of every source, state and word of every device, state of every electrode, quality of every lead, rhythm that goes on."""
 
     def __init__(self) -> None:
         self._items: dict[_Key, Item] = {}
@@ -30,6 +30,8 @@ class Standing:
                 _keep(self._items, ("fact", item.source), item)
             case DeviceSeen():
                 _keep(self._items, ("device", item.label), item)
+            case DeviceStatus():
+                _keep(self._items, ("status", item.device, item.name), item)
             case LeadState():
                 _keep(self._items, ("leads", item.segment.stream.device), item)
             case SampleBlock():

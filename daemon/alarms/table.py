@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from daemon.alarms import conditions as when
-from daemon.alarms import heart
+from daemon.alarms import devices, heart
 from daemon.alarms.rows import UNTIL_SEEN, Auto, Delay, Follows, Limit, Row
 from daemon.model.alarms import About, Priority
 from daemon.model.findings import Why
@@ -20,6 +20,8 @@ HIGH, MEDIUM, LOW = Priority.HIGH, Priority.MEDIUM, Priority.LOW
 SHOWN_S, SOUNDS_S = 180.0, 30.0
 """An event sounds for half a minute and is shown for three."""
 
+WARM = "o2_warm"
+"""Analysis says 0 of an oxygen concentrator that is still warming up, 1 of one that is warm."""
 RATE, SPO2, PULSE, ST, QTC = "heart_rate", "spo2", "pulse_rate", "st_j60", "qtc_fridericia"
 _FAST = ("extreme_tachy", "hr_high")
 _SLOW = ("extreme_brady", "hr_low", "pause")
@@ -33,6 +35,12 @@ _VT_BEATS, _VT_RATE = Limit("beats", 6, 5, 15, 1, ""), Limit("rate", 120, 100, 2
 _RUN_BEATS = Limit("beats", 3, 3, 15, 1, "")
 _SET_BEATS = Limit("beats", 0, 0, 20, 1, "")
 _SLOW_AUTO, _FAST_AUTO = Auto(RATE, 0.8, 0, 40, 60), Auto(RATE, 1.25, 0, 90, 160)
+
+_DESATURATED = when.Beyond(SPO2, "below", 1, 10, key="spo2")
+_BATTERIES, _TEMPERATURES = (
+    ("battery", "o2_battery", "cpap_battery"),
+    ("device_temperature", "o2_temperature"),
+)
 
 # fmt: off
 _HEART = (
@@ -115,15 +123,28 @@ _BOX = (
 )
 
 _OXYGEN = (
+    Row("spo2_low_purity", HIGH, devices.Together(_DESATURATED, when.Beyond("o2_purity", "below", 2, 30, key="purity", grace=WARM)),
+        Delay(10, 0, 30), off_s=5, latch_s=UNTIL_SEEN,
+        uses=(("spo2", "spo2_low", "below"), ("purity", "o2_purity_falling", "below")),
+        covers=("desat", "spo2_low", "o2_purity_low", "o2_purity_falling")),
+    Row("spo2_low_flow", HIGH,
+        devices.Together(_DESATURATED, when.Beyond("o2_flow", "below", 0.1, 10, setting="o2_set_flow", share=True, key="flow")),
+        Delay(10, 0, 30), off_s=5, latch_s=UNTIL_SEEN,
+        uses=(("spo2", "spo2_low", "below"), ("flow", "o2_flow_low", "below")),
+        covers=("desat", "spo2_low", "o2_flow_low")),
+    Row("spo2_low_leak", HIGH, devices.Together(_DESATURATED, when.Beyond("cpap_leak", "above", 4, 10, key="leak")),
+        Delay(10, 0, 30), off_s=5, latch_s=UNTIL_SEEN,
+        uses=(("spo2", "spo2_low", "below"), ("leak", "cpap_leak_high", "above")),
+        covers=("desat", "spo2_low", "cpap_leak_high")),
     Row("desat", HIGH, when.Beyond(SPO2, "below", 2, 10), off_s=5, latch_s=UNTIL_SEEN,
         limits=(Limit("below", 80, 50, 98, 1, "%"),), covers=("spo2_low",)),
     Row("spo2_low", MEDIUM, when.Beyond(SPO2, "below", 1, 10), Delay(10, 0, 30), off_s=5,
         limits=(Limit("below", 90, 50, 99, 1, "%", Auto(SPO2, 1, -5, 85, 95)),)),
     Row("spo2_high", LOW, when.Beyond(SPO2, "above", 1, 10), Delay(30, 0, 60), off_s=5,
         limits=(Limit("above", 96, 80, 99, 1, "%"),), on=False),
-    Row("o2_purity_low", MEDIUM, when.Beyond("o2_purity", "below", 2, 30), Delay(60, 10, 300), off_s=60,
+    Row("o2_purity_low", MEDIUM, when.Beyond("o2_purity", "below", 2, 30, grace=WARM), Delay(60, 10, 300), off_s=60,
         limits=(Limit("below", 82, 50, 94, 1, "%"),), arms_with="o2_purity", covers=("o2_purity_falling",)),
-    Row("o2_purity_falling", LOW, when.Beyond("o2_purity", "below", 2, 30), Delay(60, 10, 300), off_s=60,
+    Row("o2_purity_falling", LOW, when.Beyond("o2_purity", "below", 2, 30, grace=WARM), Delay(60, 10, 300), off_s=60,
         limits=(Limit("below", 85, 51, 95, 1, "%"),), arms_with="o2_purity"),
     Row("o2_flow_low", MEDIUM, when.Beyond("o2_flow", "below", 0.1, 10, setting="o2_set_flow", share=True),
         Delay(15, 0, 60), off_s=10, limits=(Limit("below", 80, 20, 95, 5, "%"),)),
@@ -150,11 +171,12 @@ _PULSE = (
 )
 
 _DEVICES = (
-    Row("device_hot", MEDIUM, when.Beyond("device_temperature", "above", 2, 30), Delay(30, 0, 120), off_s=60,
+    Row("device_alarm", MEDIUM, devices.SaysAlarm(), Delay(1), off_s=2),
+    Row("device_hot", MEDIUM, devices.EachBeyond(_TEMPERATURES, "above", 2, 30), Delay(30, 0, 120), off_s=60,
         limits=(Limit("above", 41, 30, 60, 1, "degC"),)),
-    Row("battery_empty", MEDIUM, when.Beyond("battery", "below", 2, 120), off_s=5,
+    Row("battery_empty", MEDIUM, devices.EachBeyond(_BATTERIES, "below", 2, 120), off_s=5,
         limits=(Limit("below", 10, 5, 30, 1, "%"),), covers=("battery_low",)),
-    Row("battery_low", LOW, when.Beyond("battery", "below", 2, 120), off_s=5, limits=(Limit("below", 20, 10, 50, 5, "%"),)),
+    Row("battery_low", LOW, devices.EachBeyond(_BATTERIES, "below", 2, 120), off_s=5, limits=(Limit("below", 20, 10, 50, 5, "%"),)),
     Row("no_spo2", LOW, when.Missing(SPO2, 10), Delay(10), off_s=3, escalates=((60, MEDIUM),), arms_with=SPO2),
     Row("no_o2_purity", LOW, when.Missing("o2_purity", 30), Delay(30), off_s=5, arms_with="o2_purity"),
     Row("no_o2_flow", LOW, when.Missing("o2_flow", 10), Delay(30), off_s=5, arms_with="o2_flow"),

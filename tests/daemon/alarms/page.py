@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon import words
 from daemon.alarms import conditions as when
-from daemon.alarms import engine, heart, pauses
+from daemon.alarms import devices, engine, heart, pauses
 from daemon.alarms.limits import Limits
 from daemon.alarms.phases import Stimulus, after
 from daemon.alarms.rows import UNTIL_SEEN
@@ -72,14 +72,18 @@ def number(value):
     return f"{value:g}"
 
 
-def condition(row):
-    """The condition in a sentence."""
-    c = row.condition
+def condition(c):
+    """A condition in a sentence."""
     match c:
         case when.Beyond():
             base = f" from {c.setting}" if c.setting else ""
             only = f", only without {c.unless}" if c.unless else ""
+            only += f", not before {c.grace} is 1" if c.grace else ""
             return f"{c.metric} {c.side} limit{base}; hysteresis {number(c.hysteresis)}{only}"
+        case devices.EachBeyond():
+            return f"{' or '.join(c.metrics)} of a device {c.side} limit; hysteresis {number(c.hysteresis)}"
+        case devices.Together():
+            return f"{condition(c.effect)}, while {condition(c.cause)}"
         case heart.BeatRate():
             return f"rate of the last beats (0: heart_rate) {c.side} limit; hysteresis {number(c.hysteresis)}"
         case heart.InRhythm():
@@ -105,6 +109,7 @@ def limits(row):
             f = limit.follows
             text += f", at least {f.by:+g} from {words.say('alarm.' + f.row)}, to {number(f.cap)}"
         parts.append(text)
+    parts += [f"{own}: {key} of {words.say('alarm.' + of)}" for own, of, key in row.uses]
     return "; ".join(parts)
 
 
@@ -141,7 +146,7 @@ def table(about):
             covers = ", ".join(name(ROWS[n]) for n in row.covers)
             check = words.say(row.text + ".check", instance="…")
             lines.append(
-                f"| {name(row)} | {priority(row)} | {condition(row)} | {limits(row)} | {delay(row)} | {ends(row)} | {covers} | {check} |"
+                f"| {name(row)} | {priority(row)} | {condition(row.condition)} | {limits(row)} | {delay(row)} | {ends(row)} | {covers} | {check} |"
             )
     return "\n".join(lines)
 

@@ -29,6 +29,7 @@ from daemon.model.findings import (
 from daemon.model.signals import (
     Command,
     DeviceSeen,
+    DeviceStatus,
     Fact,
     FactState,
     LeadState,
@@ -45,7 +46,7 @@ SEGMENT = Segment("s", "1", Stream("ECG-1", "ecg", 500.0, ()), "b", 1, 0)
 EVIDENCE = Evidence("s", 0, 0, "rate/1")
 METRICS = (
     "heart_rate", "spo2", "pulse_rate", "st_j60", "qtc_fridericia", "o2_purity", "o2_flow", "o2_set_flow",
-    "cpap_pressure", "cpap_set_pressure", "cpap_leak", "respiration_rate", "battery", "device_temperature",
+    "cpap_pressure", "cpap_set_pressure", "cpap_leak", "respiration_rate", "battery", "device_temperature", "o2_warm", "o2_battery",
 )  # fmt: skip
 SOURCES = ("analysis", "store", "disk_full", "cloud", "sound", "something_new")
 SHORT = {"af_start": {"after_s": 30}, "af_end": {"after_s": 10}, "cloud_unreachable": {"after_h": 1}}
@@ -61,7 +62,7 @@ class Eager(AlarmEngine):
 
 def said(draw, now):
     """One thing that can be said at this time: an item, or a finding."""
-    kind = draw(st.integers(0, 11))
+    kind = draw(st.integers(0, 12))
     if kind <= 2:
         name = draw(st.sampled_from(METRICS))
         value = draw(st.sampled_from([None, 5.0, 30.0, 45.0, 75.0, 92.0, 130.0, 160.0, 600.0]))
@@ -97,6 +98,8 @@ def said(draw, now):
         return LeadState(SEGMENT, 0, now, (("LA", draw(st.booleans())),))
     if kind == 10:
         return Reading("1", "X", draw(st.sampled_from(METRICS)), draw(st.sampled_from([None, 70.0])), "", now)
+    if kind == 11:
+        return DeviceStatus("1", "OXY-1", "alarm_code", draw(st.sampled_from(["", "E07"])), now)
     verb, *values = draw(
         st.sampled_from(
             [

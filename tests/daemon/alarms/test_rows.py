@@ -12,7 +12,7 @@ from daemon.alarms.rows import UNTIL_SEEN
 from daemon.alarms.table import ROWS, TABLE
 from daemon.model.alarms import ChangeKind, Phase, Priority
 from daemon.model.findings import BeatClass, Grade, Trouble, Why
-from daemon.model.signals import FactState, LinkState
+from daemon.model.signals import DeviceStatus, FactState, LinkState
 
 S = 1_000_000_000
 
@@ -182,6 +182,23 @@ def setting(name, value, script):
     return Script(script.on, script.off, 1.0, 1.0, script.inside, armed)
 
 
+def caused(script, cause, value):
+    """A number goes beyond its limit while another one is beyond its own."""
+
+    def armed(bed):
+        bed.values[cause] = value
+        script.armed(bed)
+
+    return Script(script.on, script.off, 1.0, 1.0, script.inside, armed)
+
+
+def says(code):
+    def word(text):
+        return lambda bed: bed.item(DeviceStatus("1", "OXY-1", "alarm_code", text, bed.at))
+
+    return Script(word(code), word(""), armed=word(""), instance="OXY-1")
+
+
 SCRIPTS = {
     "vent_fib": rhythm("VFL"),
     "asystole": standstill(),
@@ -227,6 +244,9 @@ SCRIPTS = {
     "disk_low": fact("disk"),
     "clock_unset": fact("clock"),
     "cloud_unreachable": fact("cloud", 24.0),
+    "spo2_low_purity": caused(number("spo2", 88.0, 90.5, 97.0), "o2_purity", 80.0),
+    "spo2_low_flow": caused(setting("o2_set_flow", 2.0, number("spo2", 88.0, 90.5, 97.0)), "o2_flow", 1.0),
+    "spo2_low_leak": caused(number("spo2", 88.0, 90.5, 97.0), "cpap_leak", 40.0),
     "desat": number("spo2", 79.0, 81.0, 97.0),
     "spo2_low": number("spo2", 89.0, 90.5, 97.0),
     "spo2_high": number("spo2", 97.0, 95.5, 92.0),
@@ -240,6 +260,7 @@ SCRIPTS = {
     "cpap_leak_high": number("cpap_leak", 25.0, 21.0, 5.0),
     "pulse_high": without_rate(number("pulse_rate", 121.0, 119.0, 75.0)),
     "pulse_low": without_rate(number("pulse_rate", 49.0, 51.0, 75.0)),
+    "device_alarm": says("E07"),
     "device_hot": number("device_temperature", 42.0, 40.0, 30.0),
     "battery_empty": number("battery", 9.0, 11.0, 80.0),
     "battery_low": number("battery", 19.0, 21.0, 80.0),
