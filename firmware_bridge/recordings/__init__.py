@@ -19,6 +19,15 @@ Mask = npt.NDArray[np.bool_]
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 MODIFIED_LEADS = ("MLII", "MLI", "MLIII", "MCL", "MCL1", "MV2", "CM5", "V")
 
+# Names alone do not tell a pressure of the airway from one of blood or of a tank, nor oxygen in a gas from that in blood.
+GAS_UNITS = {
+    "cmh2o": (("p", "mask"), Quantity.AIRWAY_PRESSURE),
+    "mbar": (("p", "mask"), Quantity.AIRWAY_PRESSURE),
+    "pa": (("p", "bed", "tank"), Quantity.TANK_PRESSURE),
+    "kpa": (("p", "bed", "tank"), Quantity.TANK_PRESSURE),
+    "%": (("o2", "oxygen", "fio2"), Quantity.OXYGEN),
+}
+
 BLOCK = 1 << 18  # samples looked through at a time
 GAP_S = 0.25
 MOST_HZ = 1e6
@@ -155,7 +164,9 @@ def lead_name(label: str) -> str:
 
 def quantity_of(name: str, unit: str) -> Quantity:
     """What a channel measures, by its name as `lead_name` gives it, and its unit."""
-    low = name.lower()
+    low, of_gas = name.lower(), GAS_UNITS.get(unit.lower())
+    if of_gas is not None and low.startswith(of_gas[0]):
+        return of_gas[1]
     if name in LEADS or name in MODIFIED_LEADS or low.startswith(("ecg", "ekg")):
         return Quantity.ECG
     for words, quantity in (
@@ -163,6 +174,7 @@ def quantity_of(name: str, unit: str) -> Quantity:
         (("pleth", "ppg"), Quantity.PPG_INFRARED),
         (("acc",), Quantity.ACCELERATION),
         (("flow",), Quantity.FLOW),
+        (("leak",), Quantity.LEAK),
         (("press", "abp", "art", "cvp", "pap"), Quantity.PRESSURE),
     ):
         if low.startswith(words):

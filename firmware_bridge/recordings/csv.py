@@ -1,6 +1,7 @@
 """CSV: a header row of lead names, then one row a sample, in mV.
 
-The rate stands in a line `# rate_hz=500` above the header, or follows from a first column named time, t or seconds
+A unit other than mV stands behind the name, in brackets or as a suffix (`flow_lpm`, `o2_pct`); where any column has such
+a suffix, a column without a unit is a plain number. The rate stands in a line `# rate_hz=500` above the header, or follows from a first column named time, t or seconds
 (in seconds) or time_ms. Numbers become counts of a power of ten that loses none of their decimals (at most six).
 """
 
@@ -16,9 +17,20 @@ import numpy.typing as npt
 from firmware_bridge.frames import Channel, Counts, Quantity
 from firmware_bridge.recordings import BadRecording, Recording, distinct, lead_name, quantity_of
 
-TIME_COLUMNS = {"time": 1.0, "t": 1.0, "time_s": 1.0, "seconds": 1.0, "time_ms": 1e-3, "ms": 1e-3}
+TIME_COLUMNS = {"time": 1.0, "t": 1.0, "t_s": 1.0, "time_s": 1.0, "seconds": 1.0, "time_ms": 1e-3, "ms": 1e-3}
 UNIT = re.compile(r"\s*[\[(]\s*(?P<unit>[^\])]*?)\s*[\])]\s*$")
 IN_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1000.0}
+SUFFIXES = {
+    "pa": "Pa",
+    "kpa": "kPa",
+    "cmh2o": "cmH2O",
+    "mbar": "mbar",
+    "lpm": "L/min",
+    "lps": "L/s",
+    "pct": "%",
+    "rpm": "1/min",
+    "w": "W",
+}
 MOST_DECIMALS = 6
 STEADY = 0.02  # how far a time column's steps may stray from their mean, as a share of it
 LIMIT = 2**31 - 1
@@ -124,12 +136,15 @@ def _rate_of(path: Path, t_s: Matrix) -> float:
 
 
 def _scaled(path: Path, names: list[str], values: Matrix) -> tuple[tuple[Channel, ...], Counts]:
+    suffixes = [SUFFIXES.get(name.lower().rpartition("_")[2]) if "_" in name else None for name in names]
+    usual = "1" if any(suffixes) else "mV"
     units = []
     bare = []
-    for name in names:
+    for name, suffix in zip(names, suffixes, strict=True):
         found = UNIT.search(name)
-        units.append(found["unit"] if found else "mV")
-        bare.append(lead_name(name[: found.start()] if found else name))
+        plain = name[: found.start()] if found else name.rpartition("_")[0] if suffix else name
+        units.append(found["unit"] if found else suffix or usual)
+        bare.append(lead_name(plain))
     channels = []
     rows = np.zeros((len(names), len(values)), dtype=np.int32)
     for place, (name, unit) in enumerate(zip(distinct(bare), units, strict=True)):

@@ -139,14 +139,19 @@ def beat(planned: Planned, r_s: float, shape: Shape) -> tuple[Matrix, TrueBeat]:
 
 def _pulse(planned: Planned, r_s: float) -> Matrix:
     """The pulse wave in the finger: a systolic and a dicrotic bell; a heart that had no time to fill gives less."""
-    filling = float(np.clip(planned.after_s / planned.mean_rr_s, 0.2, 1.2))
+    full = filling(planned)
     pace = min(1.0, planned.mean_rr_s / 0.8)
     return np.array(
         [
-            [r_s + 0.20 + 0.12 * pace, 0.05 * pace, 0.11 * pace, BELL, 0, 0, 0, filling],
-            [r_s + 0.20 + 0.36 * pace, 0.07 * pace, 0.09 * pace, BELL, 0, 0, 0, 0.35 * filling],
+            [r_s + 0.20 + 0.12 * pace, 0.05 * pace, 0.11 * pace, BELL, 0, 0, 0, full],
+            [r_s + 0.20 + 0.36 * pace, 0.07 * pace, 0.09 * pace, BELL, 0, 0, 0, 0.35 * full],
         ]
     )
+
+
+def filling(planned: Planned) -> float:
+    """How far the heart was filled when it beat, as a share of a usual beat."""
+    return float(np.clip(planned.after_s / planned.mean_rr_s, 0.2, 1.2))
 
 
 def _scaled_t(shape: Shape) -> tuple[float, float, float]:

@@ -9,16 +9,24 @@ from __future__ import annotations
 import math
 from collections import deque
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from firmware_bridge.simulators import heart
+from firmware_bridge.simulators.blood import Blood
+from firmware_bridge.simulators.lungs import Event, Lungs
 from firmware_bridge.simulators.noise import Fibrillation, Loose, Matrix, Muscle, Pops, mains, wander
+from firmware_bridge.simulators.ranged import Ranged
 from firmware_bridge.simulators.rhythm import EC13, WITHOUT_BEATS, Planned, Rhythm, Timing, Wish
 from firmware_bridge.simulators.source import (
+    AIRWAY_PRESSURE,
     COLUMNS,
     ELECTRODES,
+    FLOW,
     LEADS,
+    LEAK,
+    PLETH,
     PPG_INFRARED,
     PPG_RED,
     RESPIRATION,
@@ -33,29 +41,11 @@ TRUTH_LENGTH = 50_000  # beats remembered: 11 hours at 72 bpm
 LOOSE_KINDS = ("rail", "noise")
 
 
-class Ranged:
-    """A number that can be set at any time, within its range (ValueError beyond it)."""
-
-    def __init__(self, default: float, low: float, high: float, unit: str) -> None:
-        self.default, self.low, self.high, self.unit = default, low, high, unit
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: object | None, owner: type | None = None) -> float:
-        return self.default if instance is None else float(instance.__dict__.get(self.name, self.default))
-
-    def __set__(self, instance: object, value: float) -> None:
-        if not (math.isfinite(value) and self.low <= value <= self.high):
-            raise ValueError(f"{self.name} must be {self.low:g} to {self.high:g} {self.unit}, not {value:g}")
-        instance.__dict__[self.name] = float(value)
-
-
 class Patient:
     """A `Source` of the body's signals at `rate_hz` (10 to 20000). Time is counted in samples: row k is k / rate_hz.
 
-    `beats` is the truth: the last `TRUTH_LENGTH` beats, each up to `LEAD_IN_S` before it is on the wire.
+    `beats` is the truth: the last `TRUTH_LENGTH` beats, each up to `LEAD_IN_S` before it is on the wire; `events` that
+    of breathing. The parts `lungs` and `blood` are set directly (`patient.lungs.leaking(24)`).
     """
 
     rate_bpm = Ranged(72.0, 15.0, 300.0, "bpm")
@@ -69,8 +59,6 @@ class Patient:
     muscle_mv = Ranged(0.004, 0.0, 5.0, "mV RMS in lead II")  # the default: what amplifiers themselves add
     pops_per_hour = Ranged(0.0, 0.0, 3600.0, "per hour")
     pop_mv = Ranged(2.0, 0.0, 100.0, "mV at most, on one electrode")
-    breaths_per_minute = Ranged(15.0, 0.0, 90.0, "per minute")
-    spo2_pct = Ranged(97.0, 50.0, 100.0, "%")
     temperature_c = Ranged(36.6, 20.0, 45.0, "degC")
 
     def __init__(self, rate_hz: float = 500.0, seed: int = 0) -> None:
@@ -83,13 +71,15 @@ class Patient:
         self._rhythm = Rhythm.SINUS
         self._st_lead = "II"
         self._off: frozenset[str] = frozenset()
-        streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(6)]
+        streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(7)]
         self._timing = Timing(streams[0])
         self._vf = Fibrillation(streams[1], 5.0, 0.7, (0.22, 0.26, 0.20))
         self._f_waves = Fibrillation(streams[2], 6.5, 0.4, (0.015, 0.025, 0.045))
         self._muscle = Muscle(streams[3])
         self._loose = Loose(streams[4])
         self._pops = Pops(streams[5])
+        self.lungs = Lungs(streams[6])
+        self.blood = Blood()
         self._hop = max(1, round(HOP_S * rate_hz))
         self._made = 0  # rows computed
         self._taken = 0
@@ -99,7 +89,7 @@ class Patient:
         self._plan: Planned | None = None
         self._planned_for: Wish | None = None
         self._pause_s = 0.0
-        self._breath = 0.0  # phase, in breaths
+        self._airway = np.zeros(3)  # flow, pressure and leak at the end of what has been computed
 
     # --- what can be set ---------------------------------------------------------------------------------
 
@@ -147,6 +137,22 @@ class Patient:
         else:
             self.rate_bpm = rate_bpm
 
+    @property
+    def breaths_per_minute(self) -> float:
+        return self.lungs.breaths_per_minute
+
+    @breaths_per_minute.setter
+    def breaths_per_minute(self, value: float) -> None:
+        self.lungs.breaths_per_minute = value
+
+    @property
+    def spo2_pct(self) -> float:
+        return self.blood.spo2_pct
+
+    @spo2_pct.setter
+    def spo2_pct(self, value: float) -> None:
+        self.blood.spo2_pct = value
+
     # --- what a board reads ------------------------------------------------------------------------------
 
     @property
@@ -165,7 +171,40 @@ class Patient:
         rate = None
         if len(heard) >= 2 and self.time_s - heard[0] < 4:
             rate = round(60 * (len(heard) - 1) / (heard[0] - heard[-1]))
-        return Numbers(rate, round(self.breaths_per_minute), round(self.spo2_pct), self.temperature_c)
+        lungs, blood = self.lungs, self.blood
+        on = blood.finger_on
+        return Numbers(
+            heart_rate_bpm=rate,
+            breaths_per_minute=round(self.breaths_per_minute) if lungs.effort else 0,
+            spo2_pct=round(blood.saturation_pct) if on else None,
+            pulse_bpm=blood.pulse_bpm,
+            perfusion_pct=blood.perfusion_pct if on else None,
+            temperature_c=self.temperature_c,
+            **self._at_the_machine(),
+        )
+
+    def _at_the_machine(self) -> dict[str, Any]:
+        """What a CPAP at the mask would show; nothing while it is off."""
+        lungs = self.lungs
+        if not lungs.machine_on:
+            return {}
+        seen = lungs.mask_on
+        return {
+            "mask_on": seen,
+            "pressure_cm_h2o": float(self._airway[1]),
+            "set_pressure_cm_h2o": lungs.set_pressure_cm_h2o,
+            "leak_lpm": 60 * float(self._airway[2]),
+            "tidal_volume_ml": 1000 * lungs.tidal_l if seen else None,
+            "minute_volume_lpm": lungs.ventilation_lpm if seen else None,
+            "flow_limitation": lungs.flow_limitation if seen else None,
+            "snore": lungs.snore if seen else None,
+            "event": (lungs.event or "") if seen else "",
+        }
+
+    @property
+    def events(self) -> list[Event]:
+        """What lungs, mask and blood have gone through so far, by beginning."""
+        return sorted([*self.lungs.events, *self.blood.events], key=lambda event: event.start_s)
 
     def next(self, n: int) -> Rows:
         """The next `n` samples of I, II, V1..V6 in mV: float64 of shape (n, 8)."""
@@ -219,8 +258,12 @@ class Patient:
                 potentials += popped
         rows = np.zeros((n, len(COLUMNS)))
         rows[:, : len(LEADS)] = potentials @ heart.FROM_ELECTRODES.T
-        rows[:, RESPIRATION] = self._lungs(n)
-        rows[:, PPG_INFRARED : PPG_RED + 1] = self._blood(body[:, 3])
+        airway = self.lungs.next(t_s, 1 / self.rate_hz, body[:, 3])
+        rows[:, RESPIRATION], rows[:, FLOW] = airway.chest, airway.flow
+        rows[:, AIRWAY_PRESSURE], rows[:, LEAK] = airway.pressure, airway.leak
+        rows[:, PPG_INFRARED : PPG_RED + 1] = self._light(body[:, 3])
+        rows[:, PLETH] = self.blood.next(t_s, 1 / self.rate_hz, self.lungs.breathing_share)
+        self._airway = rows[-1, [FLOW, AIRWAY_PRESSURE, LEAK]]
         self._made += n
         return rows
 
@@ -246,17 +289,13 @@ class Patient:
             rows, truth = heart.beat(self._plan, r_s, shape)
             self._rows = np.vstack([self._rows, rows])
             self.beats.append(truth)
+            self.blood.beat(r_s, heart.filling(self._plan), self._plan.mean_rr_s)
             self._last_r_s, self._plan, self._pause_s = r_s, None, 0.0
 
-    def _lungs(self, n: int) -> Matrix:
-        """Breathing in takes two fifths of a breath."""
-        phase = self._breath + np.arange(n) * (self.breaths_per_minute / 60 / self.rate_hz)
-        self._breath = (self._breath + n * self.breaths_per_minute / 60 / self.rate_hz) % 1.0
-        phase = phase % 1.0
-        warped = np.where(phase < 0.4, phase / 0.8, 0.5 + (phase - 0.4) / 1.2)
-        return np.asarray(-np.cos(2 * math.pi * warped))
-
-    def _blood(self, pulse: Matrix) -> Matrix:
+    def _light(self, pulse: Matrix) -> Matrix:
         """Infrared and red light through the finger; the ratio of their pulsations follows the usual 110 - 25 R."""
-        ratio = (110 - self.spo2_pct) / 25
-        return np.stack([1 - 0.02 * pulse, 1 - 0.02 * ratio * pulse], axis=1)
+        if not self.blood.finger_on:
+            return np.ones((len(pulse), 2))
+        depth = self.blood.perfusion_pct / 100
+        ratio = (110 - self.blood.saturation_pct) / 25
+        return np.stack([1 - depth * pulse, 1 - depth * ratio * pulse], axis=1)

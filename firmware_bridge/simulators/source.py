@@ -21,7 +21,8 @@ ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6", "RL")
 # Units: leads in mV; respiration in units of one usual breath (about -1 to 1, the sign of breathing in is +);
 # the two pulse waves as light relative to its mean (about 1.0, a heart beat dips it); pleth as an oximeter draws it
 # (0 to about 1, up with each beat). Flow at the mask in L/s (breathing in is +), pressure there in cmH2O, and the mask's
-# unintended leak in L/s. Of a concentrator: the pressures of its two sieve beds in kPa, and oxygen in % of what it gives.
+# unintended leak in L/s. Of a concentrator: the pressures of its two sieve beds in kPa (absolute: 101 is the room's),
+# oxygen in % of what it gives, and as flow how much it gives.
 COLUMNS = (
     *LEADS,
     *("respiration", "ppg_infrared", "ppg_red", "pleth"),
@@ -41,11 +42,17 @@ class Numbers:
     breaths_per_minute: int | None = None
     spo2_pct: int | None = None
     temperature_c: float | None = None
+    pulse_bpm: int | None = None  # what the finger feels, not what the heart does
     perfusion_pct: float | None = None
+    mask_on: bool | None = None  # None: there is no machine that holds one
+    event: str = ""  # of breathing, as `lungs.Kind` calls it
     pressure_cm_h2o: float | None = None
+    set_pressure_cm_h2o: float | None = None
     leak_lpm: float | None = None
     tidal_volume_ml: float | None = None
     minute_volume_lpm: float | None = None
+    flow_limitation: float | None = None  # 0 round to 1 flat
+    snore: float | None = None  # 0 none to 5
     oxygen_pct: float | None = None
     oxygen_flow_lpm: float | None = None
     gas_temperature_c: float | None = None

@@ -9,7 +9,16 @@ from firmware_bridge.frames import Channel, Quantity
 from firmware_bridge.recordings import Recording, open_recording
 from firmware_bridge.simulators.dm_ecg import DmEcg, frame
 from firmware_bridge.simulators.replay import MISSING_MV, Player
-from firmware_bridge.simulators.source import COLUMNS, LEADS
+from firmware_bridge.simulators.source import (
+    AIRWAY_PRESSURE,
+    BED_A,
+    COLUMNS,
+    ELECTRODES,
+    FLOW,
+    LEADS,
+    OXYGEN,
+    PLETH,
+)
 
 SECOND = 1_000_000_000
 
@@ -54,9 +63,62 @@ def test_missing_leads_are_off_not_invented():
 def test_unknown_ecg_is_played_as_lead_ii_and_none_is_refused():
     source, _ = recording(["ECG", "ECG 2"])
     assert Player(source).take(5)[:, 1].any()
-    source, _ = recording(["PLETH"], quantity=Quantity.PPG_INFRARED)
-    with pytest.raises(ValueError, match="r has no ECG channel to play"):
+    source, _ = recording(["X"], quantity=Quantity.ACCELERATION)
+    with pytest.raises(ValueError, match="r has no channel to play"):
         Player(source)
+
+
+def test_without_an_ecg_all_electrodes_are_off_and_the_rest_is_played():
+    counts = np.stack([np.arange(100), 1000 + np.arange(100), np.full(100, 24)]).astype(np.int32)
+    channels = (
+        Channel("Flow", Quantity.FLOW, "L/min", 0.6),
+        Channel("Press", Quantity.AIRWAY_PRESSURE, "cmH2O", 0.01),
+        Channel("Leak", Quantity.LEAK, "L/s", 0.02),
+    )
+    player = Player(Recording("r", 25, channels, 100, lambda a, b: counts[:, a:b]))
+    rows = player.take(100)
+
+    assert player.electrodes_off == frozenset(ELECTRODES)
+    assert rows[:, FLOW] == pytest.approx(np.arange(100) * 0.01)
+    assert rows[:, AIRWAY_PRESSURE] == pytest.approx(10 + np.arange(100) * 0.01)
+    assert player.numbers.pressure_cm_h2o == pytest.approx(10.99)
+    assert player.numbers.leak_lpm == pytest.approx(28.8)
+    assert player.numbers.oxygen_pct is None
+
+
+def test_a_pleth_is_played_up_with_each_beat_within_an_oximeters_range():
+    counts = (100 * np.sin(np.arange(600) / 10)).astype(np.int32)[None, :]
+    channel = Channel("Pleth", Quantity.PLETH, "1", 1.0)
+    rows = Player(Recording("r", 60, (channel,), 600, lambda a, b: counts[:, a:b])).take(600)
+
+    assert 0 <= rows[:, PLETH].min() < 0.1
+    assert 0.8 < rows[:, PLETH].max() < 1
+    assert np.argmax(rows[:, PLETH]) == np.argmax(counts[0])
+
+
+@pytest.mark.recordings
+def test_the_bench_log_of_a_concentrator_is_played_as_measured(recordings):
+    player = Player(open_recording(recordings / "o2conc" / "devilbiss_psa_50hz.csv"))
+    rows = player.take(10_051)
+
+    assert player.rate_hz == 50
+    oxygen = rows[:, OXYGEN]
+    assert oxygen[0] == pytest.approx(21.543)
+    assert np.argmax(oxygen > 82) / 50 == pytest.approx(47.4, abs=0.1)  # the file begins at 10 s
+    assert rows[:, BED_A].max() == pytest.approx(357.1, abs=0.1)
+    assert 60 * rows[2500:5000, FLOW].mean() == pytest.approx(10, abs=0.1)
+    assert player.numbers.oxygen_flow_lpm is not None
+
+
+@pytest.mark.recordings
+def test_a_night_of_flow_and_pressure_is_played(recordings):
+    path = min((recordings / "resmed").rglob("*_BRP.edf"))
+    player = Player(open_recording(path))
+    rows = player.take(25 * 60)
+
+    assert player.rate_hz == 25
+    assert 3 < rows[:, AIRWAY_PRESSURE].mean() < 20
+    assert 0.1 < rows[:, FLOW].max() < 3
 
 
 def test_missing_samples_rail_every_board():
