@@ -13,6 +13,8 @@ import numpy as np
 
 from benchmarks import Row
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.simulators.medibus import message as medibus_message
+from firmware_bridge.simulators.resmed import frame as resmed_frame
 
 SECONDS = 20  # of line, decoded for one figure
 NS = 1_000_000_000
@@ -43,12 +45,27 @@ def _cyton(n: int, rng: np.random.Generator) -> bytes:
     return bytes((0xA0, n % 256)) + rng.bytes(24) + acceleration + b"\xc0"
 
 
+def _medibus(n: int, rng: np.random.Generator) -> bytes:
+    """Two curves. Now and then comes the configuration, without which nothing is known of them."""
+    if n % 50 == 0:
+        return medibus_message(1, 0x53, "00   16000  -50  150FFF01   16000 -200  2005FA")
+    counts = int(rng.integers(0, 0xFFF)), int(rng.integers(0, 0x5FA))
+    return bytes((0xD3, *(0x80 | part for count in counts for part in (count & 63, count >> 6))))
+
+
+def _resmed(n: int, rng: np.random.Generator) -> bytes:
+    variable = ("RFL", "MKP", "RFL", "LKF")[n % 4]
+    return resmed_frame("R", f"G S #{variable} = {rng.integers(0, 4096):04X}".encode())
+
+
 MAKERS = {
     "dm_ecg": _dm_ecg,
     "dm_ecg_ascii": _dm_ecg_ascii,
     "healthypi4": _healthypi4,
     "healthypi5": _healthypi5,
     "cyton": _cyton,
+    "medibus": _medibus,
+    "resmed": _resmed,
 }
 OPTIONS = {"cyton": {"setup": "no", "leads": "12"}}
 
@@ -73,7 +90,7 @@ def _rows() -> Iterator[Row]:
     rng = np.random.default_rng(1)
     for kind, make in MAKERS.items():
         line = BOARDS[kind].FACTS.line_bytes_per_second
-        size = len(make(0, rng))
+        size = len(make(1, rng))
         stream = b"".join(make(n, rng) for n in range(SECONDS * line // size))
         reads = (("one frame", size), ("10 ms", line // 100), ("50 ms", line // 20), ("4 KiB", 4096))
         for name, read in reads:

@@ -27,6 +27,7 @@ from daemon.bedside import Bedside
 from daemon.config import BadConfig, Bed, Config, Store
 from daemon.control.clouds import CloudRoutes
 from daemon.control.confirmed import ConfirmedRoute
+from daemon.control.imports import ImportRoutes
 from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
 from daemon.control.occupant import PatientState
@@ -34,12 +35,17 @@ from daemon.control.screens import Screens
 from daemon.control.server import Server
 from daemon.control.sessions import SessionRoutes
 from daemon.control.wishes import WishRoutes
+from daemon.devices.acts import VERBS as DEVICE_VERBS
+from daemon.devices.acts import DeviceActs
+from daemon.devices.attached import AttachedDevices
+from daemon.devices.homes import Homes
 from daemon.dispatch.messages import Dispatch
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.rhythm.table import load_rhythm_table
 from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
 from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
+from daemon.importing import Importing
 from daemon.model.alarms import Change, ChangeKind, Values
 from daemon.model.findings import Finding
 from daemon.model.signals import Command, Fact, FactState, Item, Nanos, Tick
@@ -48,6 +54,7 @@ from daemon.sessions import Sessions
 from daemon.signals.link import Loudspeaker
 from daemon.signals.wanting import Wanting
 from daemon.store.acknowledged import Acknowledged
+from daemon.store.ballast import free_bytes
 from daemon.store.box import BoxFile
 from daemon.store.entries import AlarmsKept
 from daemon.store.handover import Handover
@@ -56,7 +63,8 @@ from daemon.store.retention import Quota
 from daemon.store.schema import ForeignStore
 from daemon.store.sessions import SESSION_VERBS
 from daemon.store.writer import STORE_DAMAGED, StoreBusy, Writer
-from daemon.wishes import ReadOnly, Wishes
+from daemon.wallclock import Seen, WallClock, utc_offset_ns
+from daemon.wishes import Wishes
 from daemon.words import say
 
 log = logging.getLogger(__name__)
@@ -129,11 +137,13 @@ class Daemon:
             beds=[(key, bed.name, shown_as(bed)) for key, bed in config.beds.items()],
             utc_ms=lambda: time.time_ns() // 1_000_000,
         )
+        self._clock = WallClock(self._clock_changed, self._everywhere, boottime_ns)
         self._writer = Writer(
             config.box.database,
             boot=self._boot,
             now=boottime_ns,
-            utc_offset_ns=utc_offset_ns(),
+            utc_offset_ns=self._clock.seen.offset_ns,
+            clock_is_set=self._clock.is_set,
             on_fact=self._everywhere,
             on_saved=(acknowledged := Acknowledged()).hear,
             quota=quota_of(config.store),
@@ -148,21 +158,26 @@ class Daemon:
             failed=lambda error: log.error("dispatch: a message could not be made", exc_info=error),
         )
         self._people = BoxFile(config.box.people, self._box_damaged)
+        patients = Patients(self._people)
         self._sessions = Sessions(
             config.beds,
-            Patients(self._people),
+            patients,
             History(config.box.database),
             now=boottime_ns,
-            utc=lambda: (time.time_ns(), True),
+            utc=self._clock.utc,
             obey=self._obey,
             saved=acknowledged.wait,
             changed=self._occupy,
         )
+        self._acquisition = Acquisition(config.beds, self._boot, now=boottime_ns)
+        self._devices = AttachedDevices(self._acquisition.command, time.time_ns)
+        self._homes = Homes(self._people, config.beds, self._acquisition.assign)
+        self._device_acts = DeviceActs(self._people, self._devices, self._homes, config.beds, self._clock.utc)
         self._wishes = Wishes(
             self._people,
-            ReadOnly(self._hub.bed_of),
+            self._devices,
             now=boottime_ns,
-            utc=lambda: (time.time_ns(), True),
+            utc=self._clock.utc,
             obey=self._obey,
             limits=self._hub.limits,
         )
@@ -187,7 +202,6 @@ class Daemon:
         self._loudspeaker = (
             Loudspeaker(config.sound_socket, boottime_ns, self._everywhere) if config.sound.enabled else None
         )
-        self._acquisition = Acquisition(config.beds, self._boot, now=boottime_ns)
         self._screens = Screens(config.beds, speaker=config.sound.enabled)
         self._server = Server(
             self._hub,
@@ -198,6 +212,7 @@ class Daemon:
                 CloudRoutes(self._everywhere, boottime_ns),
                 ConfirmedRoute(self._writer.confirmed),
                 WishRoutes(self._wishes),
+                ImportRoutes(Importing(self._writer, patients, config.beds, lambda: has_room(config))),
             ],
         )
         self._wake = asyncio.Event()
@@ -212,6 +227,7 @@ class Daemon:
         for bed, occupant in (await self._sessions.restore()).items():
             self._writer.occupied(bed, occupant)
         await self._wishes.restore()
+        await self._homes.restore()
         await self._restore_alarms()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -220,6 +236,7 @@ class Daemon:
                         self._server.run(self._config.box.socket, self._listening), name="control"
                     ),
                     tasks.create_task(self._carry(), name="way of a sample"),
+                    tasks.create_task(self._clock.run(), name="clock"),
                 ]
                 if self._loudspeaker is not None:
                     running.append(tasks.create_task(self._loudspeaker.run(), name="sound"))
@@ -300,6 +317,9 @@ class Daemon:
                 refused = change.kind is ChangeKind.REFUSED
                 asked.set_result(say(change.text, **_filled(change.values)) if refused else "")
 
+    def _clock_changed(self, seen: Seen) -> None:
+        self._writer.clock_offset(seen.offset_ns, is_set=seen.is_set)
+
     def _everywhere(self, fact: Fact) -> None:
         for bedside in self._bedsides.values():
             bedside.push(fact)
@@ -307,6 +327,7 @@ class Daemon:
     def _store(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]) -> None:
         told = self._dispatch.push(bed, item, findings, changes)
         self._writer.offer(bed, item, findings, changes, told)
+        self._devices.hear(item)
         if not isinstance(item, Tick):
             return
         if changes or item.t_ns - self._kept_ns.get(bed, 0) >= KEPT_EVERY_NS:
@@ -332,7 +353,7 @@ class Daemon:
             decided = self._asked[command.id] = asyncio.get_running_loop().create_future()
             decided.add_done_callback(lambda _: self._asked.pop(command.id))
         self._bedsides[command.bed].push(command)
-        return decided
+        return self._device_acts.obey(command) if command.verb in DEVICE_VERBS else decided
 
     def _occupy(self, bed: str, patient: Patient | None) -> None:
         if patient is None:
@@ -351,16 +372,16 @@ class Daemon:
         log.info("listening on %s", self._config.box.socket)
 
 
-def utc_offset_ns() -> Nanos:
-    """UTC of the kernel's clock, less CLOCK_BOOTTIME."""
-    return time.time_ns() - boottime_ns()
-
-
 def quota_of(store: Store) -> Quota:
     mb = 1_000_000
     return Quota(
         store.waveform_mb * mb, store.numbers_mb * mb, store.keep_free_mb * mb, store.ballast_mb * mb
     )
+
+
+def has_room(config: Config) -> bool:
+    """Whether an import leaves the live recording, which gives way by itself, more than the room it must have."""
+    return free_bytes(config.box.data) > 2 * config.store.keep_free_mb * 1_000_000
 
 
 def shown_as(bed: Bed) -> DisplayState:

@@ -119,6 +119,17 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set on a device: `low` to `high` in steps of `step`; a switch is 0 to 1 in steps of 1."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The device's answer to a command of ours. `ok` is False for a refusal or when no answer came in time."""
 

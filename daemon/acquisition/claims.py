@@ -27,12 +27,20 @@ class Place:
 
 
 class Claims:
-    """All places, the ports they hold, and the serial numbers they are known by (configured, or learned in this run)."""
+    """All places, the ports they hold, and the serial numbers they are known by (configured, or learned in this run).
+
+    `assigned`: device (serial number, or label of its port) -> bed, as a person has set it; kept by the caller.
+    """
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._places = list(places)
         self._homes: dict[str, Place] = {p.wanted.serial: p for p in self._places if p.wanted.serial}
         self._reserved: dict[str, tuple[tuple[int, int, int], Place]] = {}
+        self.assigned: dict[str, str] = {}
+
+    def bed_of(self, place: Place, device: str) -> str:
+        """The bed that a device belongs to: where a person has put it, else where its port is configured."""
+        return self.assigned.get(device, place.bed)
 
     def candidates(self, place: Place, now_ns: Nanos) -> list[Port]:
         """Ports that could be this device's, the likeliest first. A port written out for another device is never one."""
@@ -80,10 +88,13 @@ class Claims:
     def must_identify(self, place: Place, port: Port) -> bool:
         """Whether nothing may be believed before the device has said its serial number.
 
-        So it is where one is configured and the adapter does not show it, and where the device could be another place's.
+        So it is where one is configured and the adapter does not show it, where the device could be another place's, and
+        where a person has put any device to another bed than its port's.
         """
         if place.wanted.serial:
             return port.usb_serial != place.wanted.serial
+        if any(bed != place.bed for bed in self.assigned.values()):
+            return True
         return any(
             home is not place and home.held is None and hotplug.matches(home.wanted.port, port)
             for home in self._homes.values()

@@ -95,7 +95,7 @@ class Device:
         self.stall_ns: Nanos = round(board.facts.silent_after_s * 1e9)
         self._statuses: dict[str, str] = {}
         self._asked: set[str] = set()
-        self._bed = bed
+        self.bed = bed
         self._boot = boot
         self._port_label = port_label
         self._counters = counters
@@ -130,6 +130,12 @@ class Device:
             for reply in self.board.lapsed(now_ns):
                 self._take(reply, now_ns)
 
+    def move(self, bed: str) -> None:
+        """It belongs to another bed from now on: there everything begins anew."""
+        self._end_segments()
+        self.bed = bed
+        self._statuses.clear()
+
     def gone(self, now_ns: Nanos) -> None:
         """The device is no longer here: what it was asked will not be answered."""
         for request in sorted(self._asked):
@@ -138,7 +144,7 @@ class Device:
     def _replied(self, reply: Reply, now_ns: Nanos) -> None:
         self._asked.discard(reply.request)
         text = reply.text[:_MAX_TEXT]
-        self._give(DeviceReply(self._bed, self.name, reply.request, reply.ok, text, now_ns))
+        self._give(DeviceReply(self.bed, self.name, reply.request, reply.ok, text, now_ns))
 
     def measured(self) -> tuple[float, float | None]:
         """(samples per second, drift in ppm) of the first stream by our clock; (0, None) before any came."""
@@ -173,9 +179,7 @@ class Device:
                 self._heard(now_ns)
                 if not self.held:
                     why = "" if frame.value is not None else "not_given"
-                    self._give(
-                        Reading(self._bed, self.name, frame.name, frame.value, frame.unit, now_ns, why)
-                    )
+                    self._give(Reading(self.bed, self.name, frame.name, frame.value, frame.unit, now_ns, why))
             case Status():
                 self._heard(now_ns)
                 self._status(frame, now_ns)
@@ -202,7 +206,7 @@ class Device:
             return
         if name in self._statuses or len(self._statuses) < _MAX_SETTINGS:
             self._statuses[name] = text
-            self._give(DeviceStatus(self._bed, self.name, name, text, now_ns))
+            self._give(DeviceStatus(self.bed, self.name, name, text, now_ns))
 
     def _identify(self, said: Identity) -> None:
         """Words already known stay known: a board may say its serial number and its version in two frames."""
@@ -235,7 +239,7 @@ class Device:
             self._counters.connections += 1
             self._connection = self._counters.connections
         stream = Stream(self.name, spec.name, spec.rate_hz, spec.channels)
-        segment = Segment(str(uuid.uuid4()), self._bed, stream, self._boot, self._connection, now_ns)
+        segment = Segment(str(uuid.uuid4()), self.bed, stream, self._boot, self._connection, now_ns)
         stretch = _Stretch(segment, DeviceClock(spec.rate_hz), now_ns)
         self._stretches[spec.name] = stretch
         if self._attached is not None and spec.name == self._ecg():

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from serial_asyncio_fast import SerialTransport
 
 from daemon.acquisition import hotplug
+from daemon.acquisition.belonging import Belonging
 from daemon.acquisition.claims import Claims, Place
 from daemon.acquisition.device import Counters, Device
 from daemon.acquisition.hotplug import POLL_S, Port
@@ -21,7 +22,7 @@ from daemon.acquisition.line import CannotOpen, Line, Receiver, open_line
 from daemon.acquisition.listening import Listening
 from daemon.acquisition.ring import Rings
 from daemon.acquisition.telling import Telling
-from daemon.model.signals import Item, LinkState, Nanos
+from daemon.model.signals import DeviceSeen, Item, LinkState, Nanos
 from firmware_bridge.boards import Board, BoardKind
 from firmware_bridge.frames import StreamSpec
 
@@ -34,9 +35,6 @@ MAX_UNSENT_BYTES = 4096
 MAX_UNREAD_BYTES = 16_384
 FAREWELL_S = 0.3
 
-IDENTIFY_NS: Nanos = 1_500_000_000
-"""How long a device that may be another's is waited for to say its serial number."""
-IDENTIFY_CONFIGURED_NS: Nanos = 5_000_000_000
 REFUSE_NS: Nanos = 10_000_000_000
 SILENT_NS: Nanos = 3_000_000_000
 """After so long without a word another port is tried, where the configuration names several."""
@@ -83,7 +81,7 @@ class Link:
         self._unread_bytes = 0
         self._arrived_ns: Nanos = 0
         self._looked_ns: Nanos = 0
-        self._checked = ""
+        self._belonging: Belonging | None = None
         self._why_lost = ""
         self._sized: tuple[StreamSpec, ...] | None = None
         self._closing = False
@@ -227,10 +225,10 @@ class Link:
             self._claims.release(self._place)
 
     def _attach(self, board: Board, port: Port, now_ns: Nanos) -> None:
-        self._checked = ""
+        self._belonging = Belonging(self._place, self._claims, port, self._opened_ns)
         self._size(board)
         board.opened(now_ns)
-        self._device = Device(self._place.bed, self._boot, board, port.label(), self._counters, self._give)
+        self._device = Device(self._telling.bed, self._boot, board, port.label(), self._counters, self._give)
         self._telling.device = self._device
         self._device.held = self._claims.must_identify(self._place, port)
 
@@ -240,7 +238,7 @@ class Link:
         if streams is not self._sized:
             self._sized = streams
             rate_hz = sum(stream.rate_hz for stream in streams) or LEAST_RATE_HZ
-            self._rings.size(self._place.bed, self._place.wanted.label, rate_hz)
+            self._rings.size(self._telling.bed, self._place.name, rate_hz)
 
     def command(self, device: str, request: str, name: str, value: float) -> bool:
         """Ask the device of this name to take a setting; False if it is not the one that is attached here."""
@@ -346,23 +344,25 @@ class Link:
                 self._refuse(f"{port.path} is silent: trying {others[0].path}", now_ns)
 
     def _check_identity(self, device: Device, now_ns: Nanos) -> None:
-        """Whether it is the device that belongs here; until that is known, nothing it says is believed."""
-        serial, wanted, port = device.identity.serial, self._place.wanted.serial, self._place.held
-        if port is None or self._ending or (serial == self._checked and not device.held):
+        """Whether it is the device that belongs here, and to which bed."""
+        if self._belonging is None or self._ending:
             return
-        waited_ns = now_ns - self._opened_ns
-        if serial:
-            self._checked = serial
-            if self._claims.belongs(self._place, port, serial):
-                device.held = False
+        held = device.held
+        if why := self._belonging.check(device, now_ns):
+            self._refuse(why, now_ns)
+        elif not device.held:
+            if (bed := self._belonging.bed(device)) != device.bed:
+                self._move(device, bed, now_ns)
+            elif held:
                 self._telling.report(now_ns)
-            else:
-                whose = f"not {wanted}" if wanted else "another place's device"
-                self._refuse(f"{port.path} is {serial}, {whose}", now_ns)
-        elif wanted and waited_ns > IDENTIFY_CONFIGURED_NS:
-            self._refuse(f"{port.path} does not say that it is {wanted}", now_ns)
-        elif not wanted and waited_ns > IDENTIFY_NS and device.last_heard_ns is not None:
-            device.held = False
+
+    def _move(self, device: Device, bed: str, now_ns: Nanos) -> None:
+        device.flush()
+        device.gone(now_ns)
+        device.move(bed)
+        self._telling.moved(bed, now_ns)
+        self._sized = None
+        self._size(device.board)
 
     @property
     def _ending(self) -> bool:
@@ -386,7 +386,8 @@ class Link:
         self._transport.abort()
 
     def _give(self, item: Item) -> None:
-        self._rings.push(self._place.bed, self._place.wanted.label, item)
+        bed = item.bed if isinstance(item, DeviceSeen) else self._telling.bed
+        self._rings.push(bed, self._place.name, item)
 
     def _tell(self, state: LinkState, detail: str) -> None:
         self._telling.tell(state, detail, self._now())

@@ -61,6 +61,8 @@ class Acquisition:
         self._rings = Rings(self._wake_main)
         self._rounds: dict[str, Round] = {}
         self._links: list[Link] = []
+        self._claims: Claims | None = None
+        self._assigned: dict[str, str] = {}
         self._next_tick: Nanos = 0
         self._main: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,13 +103,24 @@ class Acquisition:
         except RuntimeError:  # stopping: the answer will be missed, and say so
             _log.debug("acquisition has ended: %s is not asked", device)
 
+    def assign(self, assigned: Mapping[str, str]) -> None:
+        """To which bed every device belongs that a person has put to one: serial number (or label of its port) -> bed."""
+        self._assigned = dict(assigned)
+        loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self._assign)
+        except RuntimeError:  # stopping: the next start knows it
+            _log.debug("acquisition has ended: devices stay where they are")
+
+    def _assign(self) -> None:
+        if self._claims is not None:
+            self._claims.assigned = self._assigned
+
     def _command(self, bed: str, device: str, request: str, name: str, value: float) -> None:
-        links = [link for place, link in zip(self._places, self._links, strict=True) if place.bed == bed]
-        if not any(link.command(device, request, name, value) for link in links):
-            label = next((place.wanted.label for place in self._places if place.bed == bed), "")
-            self._rings.push(
-                bed, label, DeviceReply(bed, device, request, ok=False, text="not_attached", t_ns=self._now())
-            )
+        if not any(link.command(device, request, name, value) for link in self._links):
+            reply = DeviceReply(bed, device, request, ok=False, text="not_attached", t_ns=self._now())
+            self._rings.push(bed, "", reply)
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
         """Bring the devices to rest, close the ports, end the thread. False if it did not end in time."""
@@ -161,7 +174,8 @@ class Acquisition:
         self._stop_asked = asyncio.Event()
         for place in self._places:
             place.held = None
-        claims = Claims(self._places)
+        claims = self._claims = Claims(self._places)
+        self._assign()
         self._links = [
             Link(place, claims, self._rings, self._boot, self._boards, self._now, self.advance)
             for place in self._places

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from daemon.acquisition.claims import Place
 from daemon.acquisition.device import Counters, Device
-from daemon.model.signals import DeviceSeen, Fact, FactState, Item, LinkState, Nanos
-from firmware_bridge.boards import BoardKind
+from daemon.model.signals import DeviceSeen, Fact, FactState, Item, LinkState, Nanos, Settable
+from firmware_bridge.boards import BoardKind, Commanded
 
 FAULT = "acquisition_failed"
 SAY_NS: Nanos = 1_000_000_000
@@ -33,6 +33,7 @@ class Telling:
         self.state = LinkState.SEARCHING
         self.detail = ""
         self.port_path = place.wanted.port
+        self.bed = place.bed
         self._place = place
         self._boards = boards
         self._counters = counters
@@ -63,6 +64,13 @@ class Telling:
         self.state, self.detail = state, detail
         self.report(now_ns)
 
+    def moved(self, bed: str, now_ns: Nanos) -> None:
+        """The device belongs to another bed from now on; the one where it was is told that it has gone."""
+        if self._said is not None:
+            self._give(replace(self._said, state=LinkState.MOVED, since_ns=now_ns, t_ns=now_ns))
+        self.bed, self._said = bed, None
+        self.report(now_ns)
+
     def look(self, now_ns: Nanos) -> None:
         """Report if the last time is a second ago."""
         if now_ns - self._looked_ns >= SAY_NS:
@@ -81,7 +89,7 @@ class Telling:
         _log.error("%s: fault in the board's code; beginning again", self._place.name, exc_info=error)
         text = f"{type(error).__name__}: {error}"[:_MAX_TEXT]
         if not self._fault:
-            self._give(Fact(FAULT, FactState.FAILED, now_ns, now_ns, text, self._place.bed))
+            self._give(Fact(FAULT, FactState.FAILED, now_ns, now_ns, text, self.bed))
         self._fault = text
         self.tell(LinkState.LOST, text, now_ns)
         return text
@@ -89,7 +97,7 @@ class Telling:
     def recovered(self, now_ns: Nanos) -> None:
         """It runs well again."""
         self._fault = ""
-        self._give(Fact(FAULT, FactState.OK, now_ns, now_ns, "", self._place.bed))
+        self._give(Fact(FAULT, FactState.OK, now_ns, now_ns, "", self.bed))
 
     def _seen(self, now_ns: Nanos) -> DeviceSeen:
         """What was known of the device stays known while it is away."""
@@ -102,8 +110,8 @@ class Telling:
             settings = ", ".join(f"{name} {value}" for name, value in device.settings.items())
             detail = device.refusal or settings
         return DeviceSeen(
-            bed=self._place.bed,
-            label=wanted.label,
+            bed=self.bed,
+            label=wanted.label if self.bed == self._place.bed else f"{wanted.label}@{self._place.bed}",
             kind=kind,
             title=known.FACTS.title if known else "",
             device=device.name if device else (said.device if said else wanted.serial),
@@ -118,4 +126,11 @@ class Telling:
             bytes_damaged=self._counters.bytes_damaged,
             samples_lost=self._counters.samples_lost,
             detail=detail,
+            settable=_settable(device),
         )
+
+
+def _settable(device: Device | None) -> tuple[Settable, ...]:
+    if device is None or not isinstance(device.board, Commanded):
+        return ()
+    return tuple(Settable(s.name, s.unit, s.low, s.high, s.step) for s in device.board.settable)

@@ -175,6 +175,10 @@ class Observed:
                 _keep(self.facts, taken.source, taken, 64)
             case DeviceSeen():
                 self.touched.add(LINKS)
+                if taken.state is LinkState.MOVED:  # it is missed at another bed from now on
+                    self.links.pop(taken.label, None)
+                    self.streamed.discard(taken.label)
+                    return
                 _keep(self.links, taken.label, taken, 32)
                 if taken.state is LinkState.STREAMING:
                     self.streamed.add(taken.label)

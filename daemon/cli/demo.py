@@ -5,19 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import shutil
 import signal
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from daemon.cli import NOT_WELL, WELL, BadInput
-from daemon.cli.outlets import board, player, serve
+from daemon.cli.outlets import bedside, player, serve
 from firmware_bridge.simulators import SIMULATORS
+from firmware_bridge.simulators.board import SimulatedBoard
 from firmware_bridge.simulators.pty import Outlet
 
 DEFAULT_FOLDER = Path("var/demo")
 STOP_S = 8.0
+NEVER_RECOGNISED = frozenset({"dm_ecg_ascii"})
+"""The old ASCII firmware looks like many an Arduino sketch."""
 
 _CONFIG = """\
 # Written by `vitald demo`.
@@ -33,12 +38,16 @@ port = {port}
 
 [beds.1]
 name = "Bed 1"
-
+"""
+_DEVICE = """
 [[beds.1.devices]]
-label = "ecg"
-port = "{folder}/ports/ttyECG*"
+label = "{label}"
+port = "{port}*"
 ask = true
 {kind}"""
+
+BESIDE = {"cpap": "vlp_cpap", "oxygen": "vlp_oxygen", "oximeter": "vlp_oximeter"}
+"""Label -> board of what stands at the bed beside the ECG."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,38 +65,77 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--as", dest="kind", default="dm_ecg", metavar="BOARD", help=f"one of {', '.join(SIMULATORS)}"
     )
     parser.add_argument(
+        "--beside",
+        default=",".join(BESIDE),
+        metavar="DEVICES",
+        help=f"what stands at the bed beside the ECG: any of {', '.join(BESIDE)}, or none (default all)",
+    )
+    parser.add_argument(
         "--record", type=Path, help="play this recording, over and over, instead of a simulated patient"
     )
     parser.add_argument("--keep", action="store_true", help="keep what an earlier demo stored")
 
 
 def run(options: argparse.Namespace) -> int:
-    source = None if options.record is None else player(options.record, loop=True)
-    simulated = board(options.kind, source)
+    boards = bedside(
+        {"ecg": options.kind, **_beside(options.beside)},
+        None if options.record is None else player(options.record, loop=True),
+    )
     folder = options.folder.resolve()
+    with _alone(folder):
+        return _demo(options, boards, folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two demos in one folder would take each other's data away. Raises `BadInput`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "demo.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError:
+        raise BadInput(f"{folder}: another demo runs there; end it, or choose another --folder") from None
+    except OSError as error:
+        raise BadInput(f"{folder}: {error.strerror}") from None
+
+
+def _demo(options: argparse.Namespace, boards: Mapping[str, SimulatedBoard], folder: Path) -> int:
     if not options.keep:
         for kept in ("data", "data-forward"):
             shutil.rmtree(folder / kept, ignore_errors=True)
     try:
-        outlet = Outlet("ttyECG0", simulated, folder / "ports")
-        outlet.plug()
+        outlets: dict[str, Outlet] = {}
+        text = _CONFIG.format(folder=folder, host=options.host, port=options.port)
+        for label, board in boards.items():
+            name = f"tty{label.upper()}"
+            outlets[label] = Outlet(f"{name}0", board, folder / "ports")
+            outlets[label].plug()
+            # Records without anything to tell them by are never recognised, only configured.
+            kind = f'kind = "{board.kind}"\n' if board.kind in NEVER_RECOGNISED else ""
+            text += _DEVICE.format(label=label, port=folder / "ports" / name, kind=kind)
         config = folder / "vitald.toml"
-        # The old ASCII firmware looks like many an Arduino sketch: it is never recognised, only configured.
-        kind = f'kind = "{options.kind}"\n' if options.kind == "dm_ecg_ascii" else ""
-        config.write_text(
-            _CONFIG.format(folder=folder, host=options.host, port=options.port, kind=kind), encoding="utf-8"
-        )
+        config.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{folder}: {error.strerror}") from None
-    return asyncio.run(_Demo(config, outlet, folder / "simulators.sock").run())
+    return asyncio.run(_Demo(config, outlets, folder / "simulators.sock").run())
+
+
+def _beside(said: str) -> dict[str, str]:
+    """The devices beside the ECG that a person has named. Raises `BadInput`."""
+    labels = [] if said in {"", "none"} else said.split(",")
+    for label in labels:
+        if label not in BESIDE:
+            raise BadInput(f"--beside: no device {label!r}: any of {', '.join(BESIDE)}, or none")
+    return {label: BESIDE[label] for label in labels}
 
 
 class _Demo:
     """The parent: simulators in its own loop, the product's processes as children, all ended together."""
 
-    def __init__(self, config: Path, outlet: Outlet, socket: Path) -> None:
+    def __init__(self, config: Path, outlets: dict[str, Outlet], socket: Path) -> None:
         self._config = config
-        self._outlet = outlet
+        self._outlets = outlets
         self._socket = socket
 
     async def run(self) -> int:
@@ -95,7 +143,7 @@ class _Demo:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        simulators = asyncio.create_task(serve({"ecg": self._outlet}, self._socket), name="simulators")
+        simulators = asyncio.create_task(serve(self._outlets, self._socket), name="simulators")
         verbs = ["run", "web", "work", "forward"]
         if shutil.which("aplay"):
             verbs.append("sound")

@@ -24,12 +24,14 @@ from daemon.control.messages import (
 )
 from daemon.control.occupant import PatientState
 from daemon.model.findings import Conclusions, DisplayBlock, Event, Metric, Quality, Rhythm
-from daemon.model.signals import DeviceSeen, DeviceStatus, Reading
+from daemon.model.signals import DeviceSeen, DeviceStatus, LinkState, Nanos, Reading
 
 _State = TypeVar("_State", bound=BaseModel)
 
 EVENTS_KEPT = 100
 NUMBERS_KEPT, STATUSES_KEPT = 128, 64
+TRACES_KEPT = 16
+"""Streams of a bed that are drawn beside its ECG."""
 
 ONE_AT_A_TIME = frozenset({"heart_rate", "rr_interval"})
 """Numbers taken from whichever lead is the best one now: one number, not one a lead."""
@@ -37,10 +39,16 @@ ONE_AT_A_TIME = frozenset({"heart_rate", "rr_interval"})
 OF_ALL = frozenset({"", "global", "ecg"})
 """What a Metric names in place of a lead when it is not of one."""
 
+BEFORE_ECG_NS: Nanos = 30_000_000_000
+"""So long a number from a device's own stream stands before the same one from the ECG."""
+
+OF_DEVICES = frozenset({"flow", "pleth", "oxygen", "oximeter", "cpap", "o2"})
+"""What a Metric names that is measured in the stream of a device that is no ECG: it stands before the same number from an ECG."""
+
 
 @dataclass(slots=True)
 class KnownBed:
-    """One bed. Taking something in is cheap; messages are made of it when they are sent.
+    """One of `beds`. Taking something in is cheap; messages are made of it when they are sent.
 
     `measured_changed` and `events_changed` are taken back by whoever has sent these messages.
     """
@@ -49,6 +57,7 @@ class KnownBed:
     index: int
     name: str
     display: DisplayState
+    beds: int = 1
     waves: WaveState | None = None
     patient: PatientState | None = None
     measured_changed: bool = False
@@ -63,6 +72,7 @@ class KnownBed:
     _events: deque[EventState] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
     _conclusions: Conclusions | None = None
     _counted: int = 0
+    _traces: dict[str, WaveState] = field(default_factory=dict)
 
     def state(self) -> BedState:
         return BedState(
@@ -71,6 +81,7 @@ class KnownBed:
             name=self.name,
             display=self.display,
             waves=self.waves,
+            traces=tuple(self._traces.values()),
             metrics={**self._readings, **_as(MetricState, self._metrics)},
             quality=_as(QualityState, self._quality),
             rhythms=tuple(RhythmState(label=one.name, since_ns=one.t_ns) for one in self._rhythms.values()),
@@ -102,13 +113,36 @@ class KnownBed:
         if now is not None and now.segment != block.segment.id:
             self.forget()
             self._quality = {lead: q for lead, q in self._quality.items() if lead in {*block.leads, "global"}}
-        self.waves = WaveState(
-            leads=block.leads,
-            rate_hz=block.segment.stream.rate_hz,
-            chain=block.chain,
-            segment=block.segment.id,
-        )
+        self.waves = _wave_state(block, self.index)
         return True
+
+    def announce_trace(self, block: DisplayBlock) -> tuple[int, bool] | None:
+        """As `announce`, of waves that are no ECG: the index of their frames, and whether they hold something else. None: one too many."""
+        stream = block.segment.stream.id
+        now = self._traces.get(stream)
+        if now is not None and (now.segment, now.chain, now.leads) == (
+            block.segment.id,
+            block.chain,
+            block.leads,
+        ):
+            return now.index, False
+        if now is None:
+            taken = {trace.index for trace in self._traces.values()}
+            # Every bed has indices of its own: those that leave its own number when divided by the count of beds.
+            free = (self.index + self.beds * k for k in range(1, TRACES_KEPT + 1))
+            index = next((one for one in free if one not in taken), None)
+            if index is None:
+                return None
+        else:
+            index = now.index
+        self._traces[stream] = _wave_state(block, index)
+        return index, True
+
+    def _leave(self, device: str) -> None:
+        """A device with this serial number is at this bed no more: nothing of its own is shown on."""
+        self._traces = {stream: trace for stream, trace in self._traces.items() if trace.device != device}
+        self._readings = {name: state for name, state in self._readings.items() if state.lead != device}
+        self._statuses = {key: state for key, state in self._statuses.items() if key[0] != device}
 
     def forget(self) -> None:
         """Analysis begins anew: rhythms are lost from sight, and what was measured is no longer so."""
@@ -122,11 +156,13 @@ class KnownBed:
 
     def metric(self, metric: Metric) -> bool:
         """Take a number; whether it has come or gone (and not only moved) and is not of one lead."""
-        if metric.name not in ONE_AT_A_TIME and metric.lead not in OF_ALL:
+        if metric.name not in ONE_AT_A_TIME and metric.lead not in OF_ALL | OF_DEVICES:
             self._leads.setdefault(metric.lead, {})[metric.name] = metric
             self.measured_changed = True
             return False
         before = self._metrics.get(metric.name)
+        if before is not None and _is_better(before, metric):
+            return False
         self._metrics[metric.name] = metric
         return before is None or before.why != metric.why
 
@@ -153,6 +189,9 @@ class KnownBed:
 
     def device(self, seen: DeviceSeen) -> bool:
         """Take a device's state; whether it is another one, and not only counters that counted."""
+        if seen.state is LinkState.MOVED:
+            self._leave(seen.device)
+            return self._devices.pop(seen.label, None) is not None
         before = self._devices.get(seen.label)
         self._devices[seen.label] = seen
         return before is None or (before.state, before.device) != (seen.state, seen.device)
@@ -217,6 +256,28 @@ class KnownBed:
             if kept.id == before.id:
                 self._events[k] = entry
         self.events_changed = True
+
+
+def _wave_state(block: DisplayBlock, index: int) -> WaveState:
+    """What the frames of such blocks hold."""
+    stream = block.segment.stream
+    quantities = {channel.name: channel.quantity.value for channel in stream.channels}
+    return WaveState(
+        leads=block.leads,
+        rate_hz=stream.rate_hz,
+        chain=block.chain,
+        segment=block.segment.id,
+        index=index,
+        device=stream.device,
+        units=block.units,
+        quantities=tuple(quantities[lead] for lead in block.leads) if block.units else (),
+    )
+
+
+def _is_better(before: Metric | MetricState, metric: Metric) -> bool:
+    """Whether a number that was said from a device's own stream just now stands before one from the ECG."""
+    from_device = before.lead in OF_DEVICES and metric.lead not in OF_DEVICES
+    return from_device and before.value is not None and metric.t_ns - before.t_ns < BEFORE_ECG_NS
 
 
 def _as(kind: type[_State], held: dict[str, Any]) -> dict[str, _State]:

@@ -43,6 +43,16 @@ class QualityState(_Message):
     electrodes: tuple[str, ...] = ()
 
 
+class SettableState(_Message):
+    """One thing that a device lets be set; the verb "set_device" (values device, name, value) sets it."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    step: float
+
+
 class DeviceState(_Message):
     """A device of a bed; `state` is a word key (LinkState)."""
 
@@ -60,6 +70,7 @@ class DeviceState(_Message):
     bytes_damaged: int
     samples_lost: int
     detail: str = ""
+    settable: tuple[SettableState, ...] = ()
 
 
 class StatusState(_Message):
@@ -72,12 +83,19 @@ class StatusState(_Message):
 
 
 class WaveState(_Message):
-    """What the wave frames of a bed hold now. `chain` is printed on the screen as it stands."""
+    """What the wave frames with `index` hold now. `chain` is printed on the screen as it stands.
+
+    Of an ECG `units` and `quantities` are empty: all is in mV. Else there is one of each a lead (frames.Quantity).
+    """
 
     leads: tuple[str, ...]
     rate_hz: float
     chain: tuple[str, ...]
     segment: str
+    index: int = 0
+    device: str = ""
+    units: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
 
 
 class DisplayState(_Message):
@@ -96,13 +114,17 @@ class RhythmState(_Message):
 
 
 class BedState(_Message):
-    """One bed. `index` is the bed's number in wave frames; `metrics` are the numbers that are not of one lead each."""
+    """One bed. `index` is that of its ECG in wave frames; `traces` are its other waves, each a group with an index of its own.
+
+    `metrics` are the numbers that are not of one lead each.
+    """
 
     bed: str
     index: int
     name: str
     display: DisplayState
     waves: WaveState | None = None
+    traces: tuple[WaveState, ...] = ()
     metrics: dict[str, MetricState] = Field(default_factory=dict)
     quality: dict[str, QualityState] = Field(default_factory=dict)
     rhythms: tuple[RhythmState, ...] = ()
@@ -389,14 +411,15 @@ AlarmVerb = Literal[
 
 
 class Act(_Message):
-    """An operator's act. Verbs: "display" (values mode, mains_hz, cleaning), and those of the alarms (alarms/acts.py).
+    """An operator's act.
 
-    Of an alarm verb, the value "screen" names the screen that it was done at.
+    Verbs: "display" (values mode, mains_hz, cleaning), "set_device" (device, name, value), "assign_device" (device, to: the
+    key of a bed), and those of the alarms (alarms/acts.py). Of an alarm verb, the value "screen" names the screen that it was done at.
     """
 
     id: str = Field(min_length=8, max_length=64)
     bed: str
-    verb: Literal["display"] | AlarmVerb
+    verb: Literal["display", "set_device", "assign_device"] | AlarmVerb
     values: dict[str, str] = Field(default_factory=dict)
 
 

@@ -26,6 +26,9 @@ HEARTBEAT_S = 5.0
 DECIDED_WITHIN_S = 2.0
 """An act on alarms is decided at the next Tick; after this long nobody decides any more."""
 
+ANSWERED_WITHIN_S = 10.0
+"""An act on a device waits for the device's own word."""
+
 
 class Routes(Protocol):
     """Further routes of the socket, in a file of their own."""
@@ -121,7 +124,8 @@ class Server:
                 return Acted(id=act.id, acted=False, error="that display setting does not exist")
         try:
             decided = self._act(act)
-            error = "" if decided is None else await asyncio.wait_for(decided, DECIDED_WITHIN_S)
+            within_s = ANSWERED_WITHIN_S if act.verb == "set_device" else DECIDED_WITHIN_S
+            error = "" if decided is None else await asyncio.wait_for(decided, within_s)
         except TimeoutError:
             error = say("alarm.refused.no_answer")
         return Acted(id=act.id, acted=not error, error=error)

@@ -34,6 +34,7 @@ __all__ = [
     "Reading",
     "SampleBlock",
     "Segment",
+    "Settable",
     "Stream",
     "Tick",
 ]
@@ -183,6 +184,18 @@ class LinkState(StrEnum):
     LOST = "lost"  # the port went away
     BUSY = "busy"  # another program holds the port
     DENIED = "denied"  # we may not open it
+    MOVED = "moved"  # it belongs to another bed now
+
+
+@dataclass(frozen=True, slots=True)
+class Settable:
+    """One thing that a device lets be set: `low` to `high` in steps of `step`; a switch is 0 to 1 in steps of 1."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    step: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +203,7 @@ class DeviceSeen:
     """The state of one attached or expected device; sent whenever any of it changes.
 
     `label` is what the configuration calls it; `port` the path it is or was on; `drift_ppm` its clock against ours.
+    `settable` is empty for a device that is read-only.
     """
 
     bed: str
@@ -208,6 +222,7 @@ class DeviceSeen:
     bytes_damaged: int = 0
     samples_lost: int = 0
     detail: str = ""
+    settable: tuple[Settable, ...] = ()
 
 
 class FactState(StrEnum):

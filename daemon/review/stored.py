@@ -39,6 +39,7 @@ from daemon.model.signals import (
     Reading,
     SampleBlock,
     Segment,
+    Settable,
     Stream,
 )
 from daemon.store.answers import StoredBeat, StoredEvent, StoredNumber, StoredSegment, Trace
@@ -144,7 +145,9 @@ def _happening(stored: StoredEvent, segments: dict[str, Segment]) -> Item | Find
             attached = tuple(body["attached"].items())
             return None if segment is None else LeadState(segment, stored.first or 0, t_ns, attached)
         case "device":
-            return DeviceSeen(**{**body, "state": LinkState(body["state"])}, bed=stored.bed, t_ns=t_ns)
+            settable = tuple(Settable(**one) for one in body.get("settable", ()))
+            told = body | {"state": LinkState(body["state"]), "settable": settable}
+            return DeviceSeen(**told, bed=stored.bed, t_ns=t_ns)
         case "status":
             return DeviceStatus(**body, bed=stored.bed, t_ns=t_ns)
         case "fact":

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from daemon.words import en, en_alarms, en_clouds, en_devices, en_ecg, en_rows, en_wishes
+from daemon.words import (
+    en,
+    en_alarms,
+    en_breath,
+    en_clouds,
+    en_devices,
+    en_ecg,
+    en_panels,
+    en_rows,
+    en_wishes,
+)
 
 _TABLES: dict[str, Mapping[str, str]] = {
     "en": MappingProxyType(
@@ -18,8 +28,10 @@ _TABLES: dict[str, Mapping[str, str]] = {
             **en_ecg.WORDS,
             **en_alarms.WORDS,
             **en_rows.WORDS,
+            **en_breath.WORDS,
             **en_clouds.WORDS,
             **en_devices.WORDS,
+            **en_panels.WORDS,
             **en_wishes.WORDS,
         }
     )

@@ -13,5 +13,7 @@ WORDS: dict[str, str] = {
     "device.set.alarm": "The device shows an alarm ({code}). See to it first; nothing was set.",
     "device.set.busy": "The device is still busy with the setting before this one.",
     "device.set.no_answer": "The device has not confirmed. Look at it: whether it was set is not known.",
+    "device.assign.no_bed": "There is no bed {bed}.",
+    "device.assign.not_kept": "The device was put to the bed, but the box could not keep it: after a restart it may be back.",
     "device.set.refused": "The device refused: {text}",
 }

@@ -6,11 +6,24 @@ A new board is one file here, one test file, and one line in `BOARDS`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from firmware_bridge.boards import cyton, dm_ecg, dm_ecg_ascii, healthypi4, healthypi5
-from firmware_bridge.frames import Facts, Frame, Nanos, Reply
+from firmware_bridge.boards import (
+    contec,
+    contec7,
+    cyton,
+    dm_ecg,
+    dm_ecg_ascii,
+    gasboard,
+    healthypi4,
+    healthypi5,
+    medibus,
+    nonin,
+    resmed,
+    vlp,
+    vt_settings,
+)
+from firmware_bridge.frames import Facts, Frame, Nanos, Reply, Setting
 
 
 class Board(Protocol):
@@ -36,17 +49,6 @@ class Board(Protocol):
 
     def closing(self) -> bytes:
         """Bytes to leave the device at rest (stop streaming); b"" when there is nothing to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One thing that can be set on a device: `low` to `high` in steps of `step`; a switch is 0 to 1 in steps of 1."""
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    step: float
 
 
 @runtime_checkable
@@ -86,6 +88,20 @@ class BoardKind(Protocol):
 
 
 # A board more is one name here (and in the import above). The order is that in which a silent port is asked.
-_KINDS: tuple[BoardKind, ...] = (cyton, dm_ecg, dm_ecg_ascii, healthypi4, healthypi5)
+_KINDS: tuple[BoardKind, ...] = (
+    cyton,
+    dm_ecg,
+    dm_ecg_ascii,
+    healthypi4,
+    healthypi5,
+    medibus,
+    resmed,
+    vlp,
+    gasboard,
+    contec7,
+    contec,
+    nonin,
+    vt_settings,
+)
 
 BOARDS: Mapping[str, BoardKind] = {kind.FACTS.kind: kind for kind in _KINDS}

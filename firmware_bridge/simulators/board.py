@@ -60,7 +60,8 @@ class Cadence:
 class SimulatedBoard(ABC):
     """One board: power it, feed it what the host says, and take what it sends.
 
-    `source` may have any rate; `body` is the source as it was given. `crystal_ppm` makes its sample clock fast (+) or
+    `source` may have any rate; `body` is the source as it was given, or the patient behind it
+    where several boards read one. `crystal_ppm` makes its sample clock fast (+) or
     slow (-); the body's time then runs with it. Where the source ends, the board falls silent. `dtr` says that the
     host has the port open; whoever serves the board sets it.
     """
@@ -71,7 +72,7 @@ class SimulatedBoard(ABC):
 
     def __init__(self, source: Source, *, rate_hz: float | None = None, crystal_ppm: float = 0.0) -> None:
         self.rate_hz = self.RATE_HZ if rate_hz is None else rate_hz
-        self.body = source
+        self.body: Source = getattr(source, "patient", source)
         self._source = at_rate(source, self.rate_hz)
         self._clock = Cadence(self.rate_hz, crystal_ppm)
         self._replies: list[tuple[Nanos, bytes]] = []

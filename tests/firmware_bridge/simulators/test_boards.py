@@ -16,7 +16,7 @@ START = frame(0, 0x10, b"")
 
 
 BEGIN = {"dm_ecg": START, "dm_ecg_ascii": b"1\r\n", "cyton": b"b"}
-ASKED = {"resmed"}  # they speak only when they are spoken to
+ASKED = {"medibus", "resmed"}  # they speak only when they are spoken to
 
 
 def running(kind, **options):
