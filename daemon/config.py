@@ -66,6 +66,7 @@ class Web(_Table):
 
     host: str = Field("127.0.0.1", description="Address the pages are served on")
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port of the pages; 0 = any free one")] = 8080
+    metrics: bool = Field(False, description="Whether Prometheus may read /metrics there")
 
 
 class Sound(_Table):

@@ -25,6 +25,7 @@ VERBS = {
     "demo": "everything at once, with simulators at the bed",
     "status": "how the box is doing",
     "queue": "what waits for each cloud, and why",
+    "cloud": "the box's account at a cloud",
     "devices": "what is attached, and how it is doing",
     "session": "admit and discharge a patient, start and end a recording, list what was recorded",
     "limits": "the alarm limits of a bed, as they are or set anew",

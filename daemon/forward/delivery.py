@@ -48,6 +48,9 @@ GUESSED_BYTES: Mapping[Lane, float] = {
 AFTER_DONE_S = 2.0
 """When a destination has taken something, what it has not taken before is tried again within this."""
 
+LIMIT_RISES_EVERY_S, LIMIT_RISES_BY = 3600.0, 1.25
+"""A size that a destination has found too large may not be so for ever: what it taught us is tried again, a little at a time."""
+
 REFUSES_ALL = 8
 """So many single records of a lane refused without one accepted between: it is not the records."""
 
@@ -87,6 +90,7 @@ class Delivery:
         self._reopens = 0
         self._singles: dict[Lane, list[int]] = {lane: [] for lane in Lane}
         self._probe_s: dict[Lane, float] = {}
+        self._limited_s: float | None = None
         for batch in waiting:
             self.add(batch)
 
@@ -312,15 +316,27 @@ class Delivery:
         self.standing.refusing.pop(batch.lane, None)
         self._probe_s.pop(batch.lane, None)
         self.lanes.finish(batch.lane, batch.first, batch.last)
+        self._raise_limit(now_s)
         rate = batch.size / max(now_s - batch.began_s, 1e-3)
         # A request that was small for want of records says little of the link, unless it was faster than was known.
         if batch.size >= LEAST_BYTES and (rate > self._rate or 2 * batch.size >= self._backlog_bytes()):
             self._rate += 0.3 * (rate - self._rate)
 
+    def _raise_limit(self, now_s: float) -> None:
+        if not self.standing.limit_bytes:
+            return
+        if self._limited_s is None:  # learned before the start: its time begins now
+            self._limited_s = now_s
+        elif now_s - self._limited_s >= LIMIT_RISES_EVERY_S:
+            self._limited_s = now_s
+            raised = int(self.standing.limit_bytes * LIMIT_RISES_BY)
+            self.standing.limit_bytes = 0 if raised >= self.bounds.bytes else raised
+
     def _refused(self, batch: Batch, outcome: Outcome, now_s: float) -> Consequence:
         several, refusing = len(batch.members) > 1, batch.lane in self.standing.refusing
         if several and outcome.verdict is Verdict.SPLIT:
             self.standing.limit_bytes = max(1024, min(self._limit(), batch.size) // 2)
+            self._limited_s = now_s
         if several and not refusing:
             return Consequence.HALVED
         singles = self._singles[batch.lane]

@@ -14,7 +14,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,12 @@ def run_forward(config: Config) -> int:
     return 0
 
 
+def check(config: Config) -> dict[str, str]:
+    """Of each destination that is switched on why it cannot be made of what is configured, "" where it can."""
+    forwarder = Forwarder(config)
+    return {name: forwarder.misconfigured.get(name, "") for name in forwarder.wanted}
+
+
 def boottime_ns() -> Nanos:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
@@ -106,19 +112,26 @@ class Forwarder:
         wanted = config.forward.destinations if config.forward.enabled else {}
         self.wanted = {name: one for name, one in wanted.items() if one.enabled}
         self._wishing = Wishing(config.box.socket, self)
-        for name, one in self.wanted.items():
-            self._makes(name, one)  # what cannot be made is known at once
         self.books = Bookkeeping(config.forward_data / "forward.db")
         self.source = StoreSource(config.box.database, boot or boot_id(), now_ns)
         self.heads = Heads(self.source, self._now_s, self._news)
         self.senders: dict[str, Sender] = {}
-        self.faults: dict[str, str] = {}
+        self.misconfigured = dict(self._check())
+        """Destinations that cannot be made of what is configured, and why. The others go on without them."""
+        self.faults: dict[str, str] = dict(self.misconfigured)
         self.registry = Pulled(
             config.forward.routes, config.forward.registry_url, self.books, self._registry_key
         )
         self._sealing = ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing")
         self.status = Status(self, self.wanted)
         self._telling = Telling(config.box.socket, self)
+
+    def _check(self) -> Iterator[tuple[str, str]]:
+        for name, one in self.wanted.items():
+            try:
+                self._makes(name, one)
+            except BadConfig as error:
+                yield name, str(error)
 
     async def until_stopped(self) -> None:
         """Run until SIGTERM or SIGINT."""
@@ -161,7 +174,10 @@ class Forwarder:
         for name in gone:
             log.info("forward: %s is no longer configured", name)
         for name, one in self.wanted.items():
-            log.info("forward: to %s (%s)", name, one.kind)
+            if name in self.misconfigured:
+                log.error("forward: nothing goes to %s: %s", name, self.misconfigured[name])
+            else:
+                log.info("forward: to %s (%s)", name, one.kind)
 
     async def _serve_store(self) -> None:
         """Forward from one store, until it is another file."""
@@ -173,7 +189,8 @@ class Forwarder:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for name, one in self.wanted.items():
-                    tasks.create_task(self._supervise(name, one), name=f"forward: {name}")
+                    if name not in self.misconfigured:
+                        tasks.create_task(self._supervise(name, one), name=f"forward: {name}")
                 tasks.create_task(self.heads.run(), name="forward: news")
         except* StoreChanged:
             self.senders.clear()

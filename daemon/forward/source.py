@@ -24,9 +24,11 @@ from daemon.store import codec
 from daemon.store.outbox import (
     OutboxRow,
     StoredChunk,
+    above,
     heads,
     identity,
     key_of,
+    last_before,
     outgoing,
     samples,
     waiting,
@@ -92,9 +94,9 @@ class StoreSource:
         self._identity, found = await self._history.ask(lambda reader: (identity(reader), heads(reader)))
         return str(self._identity), found
 
-    async def news(self, above: int) -> tuple[str, dict[Lane, int]]:
-        """The store's identity, and the highest seq above `above` of every lane that has one."""
-        of, found = await self._history.ask(lambda reader: (identity(reader), _above(reader, above)))
+    async def news(self, after: int) -> tuple[str, dict[Lane, int]]:
+        """The store's identity, and the highest seq above `after` of every lane that has one."""
+        of, found = await self._history.ask(lambda reader: (identity(reader), above(reader, after)))
         return str(of), found
 
     def changed(self) -> tuple[int, ...]:
@@ -114,7 +116,7 @@ class StoreSource:
 
     async def last_before(self, utc_ns: int, head: int) -> int:
         """The highest seq of what was measured before a moment, by the latest knowledge of the clock; seqs go with time."""
-        return await self._history.ask(lambda reader: _last_before(reader, utc_ns, head))
+        return await self._history.ask(lambda reader: last_before(reader, utc_ns, head))
 
     async def find(self, lane: Lane, first: int, last: int, most: int, *, newest: bool) -> Found:
         # All of it on the question's thread: hundreds of records must not keep an alarm from the loop.
@@ -170,12 +172,6 @@ class StoreSource:
         )
 
 
-def _above(reader: Reader, above: int) -> dict[Lane, int]:
-    """Only what is new is looked at: there is no index of the large lanes."""
-    sql = "SELECT lane, max(seq) FROM outbox WHERE seq > ? GROUP BY lane"
-    return {Lane(lane): seq for lane, seq in reader.db.execute(sql, (above,))}
-
-
 def _count(reader: Reader, lane: Lane, first: int, last: int) -> int:
     if last - first < COUNTED_WHOLLY:
         return len(outgoing(reader, lane, first - 1, last, COUNTED_WHOLLY))
@@ -186,22 +182,6 @@ def _count(reader: Reader, lane: Lane, first: int, last: int) -> int:
         after = first - 1 + n * step
         found += len(outgoing(reader, lane, after, after + SAMPLED, SAMPLED))
     return round((last - first + 1) * found / (SAMPLES * SAMPLED))
-
-
-def _last_before(reader: Reader, utc_ns: int, head: int) -> int:
-    sql = (
-        "SELECT t_ns + coalesce((SELECT utc_offset_ns FROM clock_offsets o WHERE o.boot = m.boot ORDER BY id DESC), 0)"
-        " FROM outbox m WHERE seq >= ? ORDER BY seq LIMIT 1"
-    )
-    low, high = 0, head
-    while low < high:
-        middle = (low + high + 1) // 2
-        row = reader.db.execute(sql, (middle,)).fetchone()
-        if row is not None and row[0] < utc_ns:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _rows(reader: Reader, lane: Lane, first: int, last: int, most: int, *, newest: bool) -> list[OutboxRow]:

@@ -35,6 +35,9 @@ class Forwarding(Protocol):
     def senders(self) -> Mapping[str, Sender]: ...
 
     @property
+    def misconfigured(self) -> Mapping[str, str]: ...
+
+    @property
     def wanted(self) -> Mapping[str, Destination]: ...
 
 
@@ -44,6 +47,7 @@ class Telling:
     def __init__(self, socket: Path, of: Forwarding) -> None:
         self._socket = socket
         self._of = of
+        self._began_ms = time.time_ns() // 1_000_000
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -67,16 +71,20 @@ class Telling:
     def clouds(self, now_ms: int, now_ns: int) -> CloudsSeen:
         """Who takes nothing, for long enough to be said; not who was paused by a person."""
         failing = {
-            name: sender
+            name: (sender.health.failing_since_ms, sender.health.error)
             for name, sender in self._of.senders.items()
-            if sender.health.failing_since_ms
-            and now_ms - sender.health.failing_since_ms >= 1000 * UNREACHABLE_AFTER_S
-            and not sender.delivery.standing.paused_by
+            if sender.health.failing_since_ms and not sender.delivery.standing.paused_by
+        }
+        failing |= {name: (self._began_ms, why) for name, why in self._of.misconfigured.items()}
+        failing = {
+            name: (since_ms, why)
+            for name, (since_ms, why) in failing.items()
+            if now_ms - since_ms >= 1000 * UNREACHABLE_AFTER_S
         }
         if not failing:
             return CloudsSeen()
-        longest_ms = max(now_ms - sender.health.failing_since_ms for sender in failing.values())
-        detail = "; ".join(f"{name}: {sender.health.error}" for name, sender in failing.items())
+        longest_ms = max(now_ms - since_ms for since_ms, _ in failing.values())
+        detail = "; ".join(f"{name}: {why}" for name, (_, why) in failing.items())
         return CloudsSeen(
             unreachable=tuple(failing), since_ns=now_ns - longest_ms * 1_000_000, detail=detail[:1000]
         )

@@ -88,6 +88,29 @@ def tails(reader: Reader) -> dict[Lane, int]:
     return {lane: _one(reader.db, f"{_END} {_of(lane)} ORDER BY seq LIMIT 1") for lane in Lane}
 
 
+def above(reader: Reader, after: int) -> dict[Lane, int]:
+    """The highest seq of every lane that has any above `after`: quick where that is near the end, whatever lies below."""
+    sql = "SELECT lane, max(seq) FROM outbox WHERE seq > ? GROUP BY lane"
+    return {Lane(lane): seq for lane, seq in reader.db.execute(sql, (after,))}
+
+
+def last_before(reader: Reader, utc_ns: int, head: int) -> int:
+    """The highest seq, up to `head`, of what was said before a moment by the newest knowledge of the clock; seqs go with time."""
+    sql = (
+        "SELECT t_ns + coalesce((SELECT utc_offset_ns FROM clock_offsets o WHERE o.boot = m.boot ORDER BY id DESC), 0)"
+        " FROM outbox m WHERE seq >= ? ORDER BY seq LIMIT 1"
+    )
+    low, high = 0, head
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = reader.db.execute(sql, (middle,)).fetchone()
+        if row is not None and row[0] < utc_ns:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def outgoing(reader: Reader, lane: Lane, after: int, until: int, most: int) -> list[OutboxRow]:
     """At most `most` messages of a lane with after < seq <= until, in their order."""
     return _rows(reader, f"{_of(lane)} AND seq > ? AND seq <= ?", (after, until), most)

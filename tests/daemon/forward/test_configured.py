@@ -12,20 +12,58 @@ from contextlib import suppress
 
 import pytest
 
-from benchmarks._backlog import BOOT
+from benchmarks._backlog import BOOT, recorded
 from daemon.cli import main as vitald
 from daemon.config import BadConfig
 from daemon.control.forwarding import ForwardClient, NotAnswering
 from daemon.forward.process import Forwarder, box_serial
-from tests.daemon.forward.running import to
+from daemon.forward.telling import Telling
+from tests.daemon.forward.running import all_done, forwarding, in_folder, to, until
+
+
+OF_ITS_KIND = [
+    (to("x", "carrier_pigeon"), "forward.destinations.x.kind"),
+    (to("x", "folder"), "forward.destinations.x.folder"),
+    (to("x", "folder", folder="/tmp", colour="red"), "forward.destinations.x.colour"),
+]
+
+
+@pytest.mark.parametrize(("destinations", "key"), OF_ITS_KIND)
+async def test_a_destination_that_cannot_be_made_is_said_so_and_the_others_go_on(
+    configured, tmp_path, capsys, destinations, key
+):
+    out = tmp_path / "stick"
+    out.mkdir()
+    config = configured(destinations + to("stick", folder=str(out)))
+    path = str(tmp_path / "vitald.toml")
+    assert await asyncio.to_thread(vitald, ["forward", "--check", "--config", path]) == 78
+    said = capsys.readouterr()
+    assert f"x: {key}" in said.err
+    assert said.out == "stick: well\n"
+
+    await recorded(config.box.database, 2)
+    async with forwarding(config) as forwarder:
+        await until(all_done(forwarder, "stick"))
+        async with ForwardClient(config.forward_socket) as client:
+            told = {one.name: one for one in (await client.told()).destinations}
+        telling = Telling(config.box.socket, forwarder)
+        now_ms = time.time_ns() // 1_000_000
+        assert telling.clouds(now_ms + 599_000, 10**15).unreachable == ()
+        assert telling.clouds(now_ms + 601_000, 10**15).unreachable == ("x",)
+        assert telling.confirmed() == {}  # its data are kept
+    assert (told["x"].state, told["x"].reason.startswith(key)) == ("fault", True)
+    assert in_folder(out)
+
+
+def test_a_configuration_that_can_be_used_is_well(configured, tmp_path, capsys):
+    configured(to("stick", folder=str(tmp_path)))
+    assert vitald(["forward", "--check", "--config", str(tmp_path / "vitald.toml")]) == 0
+    assert capsys.readouterr().out == "stick: well\n"
 
 
 @pytest.mark.parametrize(
     ("destinations", "key"),
     [
-        (to("x", "carrier_pigeon"), "forward.destinations.x.kind"),
-        (to("x", "folder"), "forward.destinations.x.folder"),
-        (to("x", "folder", folder="/tmp", colour="red"), "forward.destinations.x.colour"),
         (to("x", "folder", folder="/tmp", start="yesterday"), "forward.destinations.x.start"),
         (to("x", "folder", folder="/tmp", lanes=["speed"]), "forward.destinations.x.lanes"),
     ],

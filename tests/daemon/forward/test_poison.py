@@ -8,9 +8,9 @@ import pytest
 
 from daemon.forward import ledger
 from daemon.forward.delivery import REFUSES_ALL
-from daemon.forward.destinations import DONE, Bounds
+from daemon.forward.destinations import DONE, Bounds, Verdict
 from daemon.model.outgoing import Lane
-from tests.daemon.forward.kit import REFUSED, MemorySource, Receiver, World, run
+from tests.daemon.forward.kit import REFUSED, SPLIT, MemorySource, Receiver, World, run
 
 
 def poisoned(n, bad, most=500):
@@ -126,3 +126,38 @@ def test_a_record_of_which_no_request_can_be_made_is_set_aside_alone():
         await world.kill()
 
     run(main())
+
+
+def test_a_size_that_was_too_large_is_tried_again_a_little_at_a_time():
+    """A server that takes no more is asked for more once an hour at most; one that was mended gets large requests again."""
+
+    async def main():
+        takes = 20_000
+        receiver = Receiver(lambda sealed, _: SPLIT if len(sealed.data) > takes else DONE)
+        world = World(receiver, MemorySource(), seed=1)
+        await world.start()
+
+        async def hours(n):
+            """100 kB three times an hour."""
+            for _ in range(3 * n):
+                for _ in range(100):
+                    world.say(Lane.METRICS, "x" * 1000)
+                await asyncio.sleep(1200)
+
+        standing, verdicts = world.sender.delivery.standing, world.sender.verdicts
+        await hours(1)
+        learned, before = standing.limit_bytes, verdicts[Verdict.SPLIT]
+        await hours(8)
+        held, again = standing.limit_bytes, verdicts[Verdict.SPLIT] - before
+        takes = 1 << 30
+        await hours(24)
+        await world.quiet()
+        await world.kill()
+        return learned, held, again, standing.limit_bytes, max(len(s.data) for _, s, _ in receiver.asked[-20:])
+
+    learned, held, again, mended, largest = run(main())
+    assert 5_000 < learned <= 20_000
+    assert 5_000 < held <= 25_000
+    assert 1 <= again <= 8
+    assert mended == 0 or mended > 5 * held
+    assert largest > 60_000
