@@ -18,7 +18,7 @@ from daemon.model.alarms import Change, ChangeKind
 from daemon.model.arrhythmias import ARRHYTHMIAS, BY_BEAT, BY_EVENT, BY_RHYTHM
 from daemon.model.findings import Beat, Event, Evidence, Finding, Metric, Quality, Rhythm
 from daemon.model.outgoing import Lane, Outgoing
-from daemon.model.signals import DeviceSeen, Fact, Item, Nanos, Reading, SampleBlock, Tick
+from daemon.model.signals import DeviceSeen, DeviceStatus, Fact, Item, Nanos, Reading, SampleBlock, Tick
 from daemon.words import say
 
 SECOND_NS: Nanos = 1_000_000_000
@@ -108,6 +108,8 @@ class _Bed:
                 self._devices.device(item)
             case Reading():
                 self._devices.reading(item)
+            case DeviceStatus():
+                self._devices.status(item)
         return []
 
     def finding(self, finding: Finding) -> list[Outgoing]:

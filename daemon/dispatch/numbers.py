@@ -7,7 +7,7 @@ from typing import Any
 
 from daemon.model.arrhythmias import BY_RHYTHM
 from daemon.model.findings import Grade, Metric, Quality, Rhythm
-from daemon.model.signals import DeviceSeen, LinkState, Nanos, Quantity, Reading, SampleBlock
+from daemon.model.signals import DeviceSeen, DeviceStatus, LinkState, Nanos, Quantity, Reading, SampleBlock
 
 Told = tuple[str, str, dict[str, Any]]
 """Message, serial number, body."""
@@ -53,8 +53,11 @@ _DEVICES = {
 }
 """Name of a Reading -> message, field."""
 
+_WORDS = {"mode": ("cpap.metrics/1", "mode"), "alarm_code": ("oxygen.metrics/1", "alarm_code")}
+"""Name of a device's own word -> message, field; "" is told as null."""
+
 _FIELDS = {
-    message: [field for m, field in _DEVICES.values() if m == message]
+    message: [field for m, field in (*_DEVICES.values(), *_WORDS.values()) if m == message]
     for message in dict.fromkeys(m for m, _ in _DEVICES.values())
 }
 
@@ -156,6 +159,7 @@ class DeviceNumbers:
     def __init__(self) -> None:
         self._seen: dict[str, DeviceSeen] = {}
         self._readings: dict[str, dict[str, Reading]] = {}
+        self._words: dict[str, dict[str, str]] = {}
 
     def device(self, seen: DeviceSeen) -> None:
         if seen.device:
@@ -164,6 +168,10 @@ class DeviceNumbers:
     def reading(self, reading: Reading) -> None:
         if reading.name in _DEVICES:
             self._readings.setdefault(reading.device, {})[reading.name] = reading
+
+    def status(self, status: DeviceStatus) -> None:
+        if status.name in _WORDS:
+            self._words.setdefault(status.device, {})[status.name] = status.text
 
     def told(self, t_ns: Nanos) -> list[Told]:
         """A message a device and service for the second that begins at `t_ns`."""
@@ -187,9 +195,14 @@ class DeviceNumbers:
             of, field = _DEVICES[name]
             if of == message and reading.value is not None and t_ns - reading.t_ns <= STALE_NS:
                 body[field] = round(float(reading.value), 3)
+        silent = all(value is None for value in body.values())
+        for name, text in self._words.get(device, {}).items():
+            of, field = _WORDS[name]
+            if of == message and not silent:
+                body[field] = text or None
         seen = self._seen.get(device)
         if message == "cpap.metrics/1":
             body["firmware"] = seen.firmware if seen else ""
         if message == "oxygen.metrics/1":
-            body["status"] = "offline" if all(v is None for v in body.values()) else "online"
+            body["status"] = "offline" if silent else "online"
         return body

@@ -27,6 +27,7 @@ async def run(dsn: str, options: list[str]) -> int:
             "-m",
             "daemon.cli",
             "demo",
+            *(() if "--as" in options else ("--as", "vlp_ecg")),
             *options,
             env={**os.environ, **backend},
             start_new_session=True,
