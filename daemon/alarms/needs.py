@@ -24,6 +24,7 @@ from daemon.alarms.observed import (
     STALE_S,
     STATUSES,
     Observed,
+    absence_of,
 )
 from daemon.model.signals import Nanos
 
@@ -51,20 +52,20 @@ def needs_of(condition: Condition) -> Needs | None:
     """What a condition needs; None: to be judged at every Tick."""
     match condition:
         case when.Beyond(metric=metric, unless=unless, setting=setting, grace=grace):
-            reads = frozenset({metric, unless, setting, grace, QUALITY} - {""})
+            reads = frozenset({metric, absence_of(unless) if unless else "", setting, grace, QUALITY} - {""})
             return Needs(reads, _other_stale(unless, metric)) if unless else Needs(reads)
         case when.Happened(event=event):
             return Needs(frozenset({event}))
         case when.Absent(metric=metric):
-            return Needs(frozenset({metric, QUALITY, LEADS}))
+            return Needs(frozenset({absence_of(metric), QUALITY, LEADS}))
         case when.Missing(metric=metric, stale_s=stale_s):
-            return Needs(frozenset({metric}), _stale(metric, stale_s, 0))
+            return Needs(frozenset({absence_of(metric)}), _stale(metric, stale_s, 0))
         case when.ElectrodesOff():
             return Needs(frozenset({QUALITY, LEADS}))
         case when.Failed() | when.OtherFailed():
             return Needs(frozenset({FACTS}), _failed_for_long)
         case when.EcgLost():
-            return Needs(frozenset({LINKS, RATE}))
+            return Needs(frozenset({LINKS, absence_of(RATE)}))
         case when.Tested():  # begins with a Command, after which every row is judged
             return Needs(frozenset())
         case when.LinkLost():
@@ -87,9 +88,9 @@ def _of_the_heart(condition: Condition) -> Needs | None:
         case heart.InRhythm():
             return Needs(frozenset({RHYTHMS}))
         case heart.Asystole():
-            return Needs(frozenset({RHYTHMS, BEATS, RATE, LEADS}), _without_beats)
+            return Needs(frozenset({RHYTHMS, absence_of(RATE), LEADS}), _without_beats)
         case heart.FlatLine():
-            return Needs(frozenset({RATE, LEADS}))
+            return Needs(frozenset({absence_of(RATE), LEADS}))
         case heart.VentricularTachycardia() | heart.VentricularRhythm():
             return Needs(frozenset({RHYTHMS, BEATS}))
         case heart.VentricularBeats():
@@ -124,7 +125,7 @@ def _stale(metric: str, stale_s: float, unknown_ns: Nanos) -> Ripe:
 def _other_stale(other: str, metric: str) -> Ripe:
     """Once nothing has been said of another number, in whose place this one is judged."""
     stale = _stale(other, STALE_S, NEVER)
-    return lambda seen, limits: NEVER if seen.last(metric) is None else stale(seen, limits)
+    return lambda seen, limits: _next_of([stale(seen, limits)] if seen.last(metric) else [], seen)
 
 
 def _failed_for_long(seen: Observed, limits: Limited) -> Nanos:

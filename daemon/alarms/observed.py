@@ -49,8 +49,16 @@ MOST_NAMES, MOST_BEATS, MOST_EVENTS, MOST_RHYTHMS = 256, 512, 8, 8
 
 BEATS, RHYTHMS, QUALITY, LEADS, FACTS, LINKS = "#beats", "#rhythms", "#quality", "#leads", "#facts", "#links"
 STATUSES = "#statuses"
+FLOW = "flow"
+"""The lead of a respiration rate that was counted in the flow of the airway, not guessed from the ECG."""
 ARMED = "#armed"
 """Kinds of what can be taken in, and that a number is valid for the first time; numbers and events go by their names."""
+
+
+def absence_of(name: str) -> str:
+    """The kind that is taken in where a number comes to have a value, none, or another reason for having none."""
+    return f"{name}?"
+
 
 Taken = (
     Beat
@@ -96,6 +104,7 @@ class Observed:
         self.tests: dict[Priority, Nanos] = {}
         self.touched: set[str] = set()  # what has been taken in since the last Tick that was decided
         self._latest: dict[str, Metric] = {}
+        self._said: dict[str, Metric] = {}  # by a device itself
         self._by_lead: dict[tuple[str, str], Metric] = {}
         self._absent: dict[str, Absence] = {}
         self._events: dict[str, deque[Event]] = {}
@@ -149,11 +158,11 @@ class Observed:
                 self.touched.add(BEATS)
                 self.beats.append(taken)
             case Metric():
-                self._value(taken)
+                self._value(taken, self._latest)
             case Reading():
                 why = None if taken.value is not None else Why.NO_SIGNAL
                 number = (taken.value, taken.unit, why, taken.device, 1.0, None)
-                self._value(Metric(taken.t_ns, due_ns, taken.name, *number))
+                self._value(Metric(taken.t_ns, due_ns, taken.name, *number), self._said)
             case Quality():
                 self.touched.add(QUALITY)
                 _keep(self.quality, taken.lead, taken, 32)
@@ -190,17 +199,20 @@ class Observed:
                 for name, on in taken.attached:
                     _keep(self.electrodes, name, on, 32)
 
-    def _value(self, metric: Metric) -> None:
+    def _value(self, metric: Metric, numbers: dict[str, Metric]) -> None:
+        """A number, of our own analysis or of a device."""
         if metric.value is not None and not math.isfinite(metric.value):
             metric = replace(metric, value=None, why=Why.NO_SIGNAL)  # a broken number is no number
-        name, before = metric.name, self._latest.get(metric.name)
+        name, before = metric.name, numbers.get(metric.name)
+        # What was said before has lapsed when nothing was said for so long.
+        lapsed = before is None or metric.due_ns - before.due_ns > STALE_S * SECOND_NS
         self.touched.add(name)
-        _keep(self._latest, name, metric, MOST_NAMES, lambda kept: kept.due_ns)
+        if before is None or lapsed or before.why is not metric.why:
+            self.touched.add(absence_of(name))
+        _keep(numbers, name, metric, MOST_NAMES, lambda kept: kept.due_ns)
         _keep(self._by_lead, (name, metric.lead), metric, MOST_NAMES, lambda kept: kept.due_ns)
         if metric.why is not None:
             known = self._absent.get(name)
-            # An old reason has lapsed when nothing was said of it for so long.
-            lapsed = before is None or metric.due_ns - before.due_ns > STALE_S * SECOND_NS
             if known is None or known.why is not metric.why or lapsed:
                 _keep(self._absent, name, Absence(metric.why, metric.t_ns), MOST_NAMES)
         else:
@@ -229,12 +241,24 @@ class Observed:
     # What conditions ask.
 
     def value(self, name: str, stale_s: float = STALE_S) -> Metric | None:
-        """The newest metric of this name, with a value or the reason why there is none; None when it is stale."""
-        return self._fresh(self._latest.get(name), stale_s)
+        """The newest metric of this name, with a value or the reason why there is none; None when it is stale.
+
+        Where our analysis has no value, a device's own counts; where the flow of the airway is seen, breaths are counted there.
+        """
+        metric = self._fresh(self._by_lead.get((name, FLOW)) or self._latest.get(name), stale_s)
+        if metric is None:
+            metric = self._fresh(self._latest.get(name), stale_s)
+        if metric is None or metric.value is None:
+            said = self._fresh(self._said.get(name), stale_s)
+            return said if metric is None or (said is not None and said.value is not None) else metric
+        return metric
 
     def last(self, name: str) -> Metric | None:
         """The newest metric of this name, however old."""
-        return self._latest.get(name)
+        known = [
+            metric for numbers in (self._latest, self._said) if (metric := numbers.get(name)) is not None
+        ]
+        return max(known, key=lambda metric: metric.due_ns, default=None)
 
     def leads(self, name: str, stale_s: float = STALE_S) -> dict[str, Metric]:
         """The metrics of this name that are not stale, by lead."""

@@ -146,11 +146,15 @@ _OXYGEN = (
         limits=(Limit("below", 82, 50, 94, 1, "%"),), arms_with="o2_purity", covers=("o2_purity_falling",)),
     Row("o2_purity_falling", LOW, when.Beyond("o2_purity", "below", 2, 30, grace=WARM), Delay(60, 10, 300), off_s=60,
         limits=(Limit("below", 85, 51, 95, 1, "%"),), arms_with="o2_purity"),
+    Row("o2_no_flow", MEDIUM, when.Beyond("o2_flow", "below", 0.1, 10, grace=WARM), Delay(10, 0, 60), off_s=10, arms_with="o2_flow",
+        limits=(Limit("below", 0.3, 0.1, 2.0, 0.1, "L/min"),), covers=("o2_flow_low",)),
     Row("o2_flow_low", MEDIUM, when.Beyond("o2_flow", "below", 0.1, 10, setting="o2_set_flow", share=True),
         Delay(15, 0, 60), off_s=10, limits=(Limit("below", 80, 20, 95, 5, "%"),)),
 )
 
 _BREATH = (
+    Row("no_breath", MEDIUM, when.Beyond("since_breath", "above", 1, 5), off_s=2, latch_s=SHOWN_S,
+        limits=(Limit("above", 30, 15, 60, 5, "s"),), arms_with="tidal_volume"),
     Row("cpap_pressure_high", HIGH, when.Beyond("cpap_pressure", "above", 2, 10), Delay(5, 0, 10), off_s=5, latch_s=UNTIL_SEEN,
         limits=(Limit("above", 30, 10, 40, 1, "cmH2O"),)),
     Row("cpap_pressure_low", MEDIUM, when.Beyond("cpap_pressure", "below", 1, 10, setting="cpap_set_pressure"),
@@ -159,6 +163,7 @@ _BREATH = (
         limits=(Limit("above", 30, 10, 60, 1, "/min", Auto("respiration_rate", 1, 10, 20, 40)),), on=False),
     Row("resp_low", MEDIUM, when.Beyond("respiration_rate", "below", 2, 70, trusted=True), Delay(15, 0, 60), off_s=15,
         limits=(Limit("below", 8, 0, 30, 1, "/min", Auto("respiration_rate", 1, -10, 6, 12)),), on=False),
+    Row("therapy_stopped", LOW, when.Happened("therapy_stopped", SOUNDS_S), latch_s=UNTIL_SEEN),
     Row("cpap_leak_high", LOW, when.Beyond("cpap_leak", "above", 4, 10), Delay(60, 0, 300), off_s=30, escalates=((300, MEDIUM),),
         limits=(Limit("above", 24, 5, 120, 1, "L/min"),)),
 )
@@ -172,6 +177,8 @@ _PULSE = (
 
 _DEVICES = (
     Row("device_alarm", MEDIUM, devices.SaysAlarm(), Delay(1), off_s=2),
+    Row("compressor_weak", LOW, when.Happened("compressor_weak", SOUNDS_S), latch_s=UNTIL_SEEN),
+    Row("valve_uneven", LOW, when.Happened("valve_uneven", SOUNDS_S), latch_s=UNTIL_SEEN),
     Row("device_hot", MEDIUM, devices.EachBeyond(_TEMPERATURES, "above", 2, 30), Delay(30, 0, 120), off_s=60,
         limits=(Limit("above", 41, 30, 60, 1, "degC"),)),
     Row("battery_empty", MEDIUM, devices.EachBeyond(_BATTERIES, "below", 2, 120), off_s=5,

@@ -6,6 +6,7 @@ A key is dotted: what it is about, then which one (`why.leads_off`); `<key>.help
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from daemon.words import (
     en_clouds,
     en_devices,
     en_ecg,
+    en_import,
     en_panels,
     en_rows,
     en_wishes,
@@ -31,12 +33,14 @@ _TABLES: dict[str, Mapping[str, str]] = {
             **en_breath.WORDS,
             **en_clouds.WORDS,
             **en_devices.WORDS,
+            **en_import.WORDS,
             **en_panels.WORDS,
             **en_wishes.WORDS,
         }
     )
 }
 LANGUAGES = tuple(_TABLES)
+_PLACE = re.compile(r"\{(\w+)\}")
 
 
 def table(language: str = "en") -> Mapping[str, str]:
@@ -45,6 +49,9 @@ def table(language: str = "en") -> Mapping[str, str]:
 
 
 def say(key: str, language: str = "en", **values: str) -> str:
-    """The sentence of `key`. A key without a sentence comes back as it is: an unknown state is shown, never hidden."""
+    """The sentence of `key`. A key without a sentence comes back as it is: an unknown state is shown, never hidden.
+
+    A place that nothing is given for stays empty, as on the page.
+    """
     sentence = _TABLES[language].get(key, key)
-    return sentence.format_map(values) if values else sentence
+    return _PLACE.sub(lambda place: values.get(place[1], ""), sentence).strip()

@@ -68,6 +68,10 @@ SIGN = """## Signature
 """
 
 
+PLACES = dict.fromkeys(("instance", "cause", "device", "code"), "…") | {"cause_unit": ""}
+"""What fills the places of a sentence that names no case."""
+
+
 def number(value):
     return f"{value:g}"
 
@@ -126,7 +130,7 @@ def delay(row):
 
 
 def name(row):
-    return words.say(row.text, instance="…")
+    return words.say(row.text, **PLACES)
 
 
 def priority(row):
@@ -144,7 +148,7 @@ def table(about):
     for row in TABLE:
         if row.about is about:
             covers = ", ".join(name(ROWS[n]) for n in row.covers)
-            check = words.say(row.text + ".check", instance="…")
+            check = words.say(row.text + ".check", **PLACES)
             lines.append(
                 f"| {name(row)} | {priority(row)} | {condition(row.condition)} | {limits(row)} | {delay(row)} | {ends(row)} | {covers} | {check} |"
             )

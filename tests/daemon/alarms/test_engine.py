@@ -346,3 +346,15 @@ def test_a_new_alarm_of_high_priority_always_sounds_whatever_is_pressed(make_bed
             assert all(p.until_ns - bed.now <= 180 * S for p in picture.pauses)
             if fluttering is not None:
                 assert bed.phase("vent_fib") in THERE
+
+
+def test_a_number_that_analysis_cannot_give_is_the_devices_own(make_bed):
+    bed = make_bed()
+    bed.well(10)
+    for _ in range(20):
+        bed.metric("pulse_rate", Why.NOISE)
+        bed.reading("pulse_rate", 30.0, "bpm")
+        bed.values["heart_rate"] = Why.LEADS_OFF
+        bed.run(1)
+
+    assert bed.began("pulse_low")
