@@ -13,10 +13,15 @@ import numpy as np
 
 from benchmarks import Row
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.simulators.contec import packet as contec7_packet
+from firmware_bridge.simulators.gasboard import answer as gasboard_answer
 from firmware_bridge.simulators.medibus import message as medibus_message
 from firmware_bridge.simulators.resmed import frame as resmed_frame
+from firmware_bridge.vlp import messages
+from firmware_bridge.vlp.wire import Type, sealed
 
 SECONDS = 20  # of line, decoded for one figure
+LEAST_BYTES = 50_000  # of a slow line it is more
 NS = 1_000_000_000
 
 
@@ -58,14 +63,61 @@ def _resmed(n: int, rng: np.random.Generator) -> bytes:
     return resmed_frame("R", f"G S #{variable} = {rng.integers(0, 4096):04X}".encode())
 
 
+LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+ECG = tuple(messages.Entry(ch, 1, 0, 500.0, 0.001, 0.0, 0.0, lead, "mV") for ch, lead in enumerate(LEADS))
+VLP_ROWS = 20  # 40 ms of eight leads
+
+
+def _vlp(n: int, rng: np.random.Generator) -> bytes:
+    counts = rng.integers(1, 256, (VLP_ROWS, 16), dtype=np.uint8).view("<i2")
+    return sealed(Type.ROWS, n + 2, messages.rows(1, 0, (n * VLP_ROWS + 1) * 2000, counts))
+
+
+def _gasboard(n: int, rng: np.random.Generator) -> bytes:
+    oxygen, flow = int(rng.integers(200, 956)), int(rng.integers(0, 100))
+    return gasboard_answer(1, oxygen.to_bytes(2, "big") + flow.to_bytes(2, "big") + bytes((1, n % 64, 0, 0)))
+
+
+def _nonin(n: int, rng: np.random.Generator) -> bytes:
+    beside = {0: 0, 1: 60 + n // 75 % 40, 2: 97, 3: 48}.get(n % 25, 0)
+    body = bytes((1, 0x80 if n % 25 else 0x81, int(rng.integers(256)), beside))
+    return body + bytes((sum(body) & 0xFF,))
+
+
+def _contec(n: int, rng: np.random.Generator) -> bytes:
+    return bytes((0x86, int(rng.integers(128)), 6, 60 + n // 60 % 40, 97))
+
+
+def _contec7(n: int, rng: np.random.Generator) -> bytes:
+    return contec7_packet(1, bytes((7, int(rng.integers(128)), 6, 60 + n // 60 % 40, 97, 0x90, 1)))
+
+
+def _vt_settings(n: int, rng: np.random.Generator) -> bytes:
+    start, low = rng.uniform(4, 20, 2)
+    pressures = f"G,{start:.1f},1.0,H,{low:.1f},{low:.1f},20.0,1.0"
+    text = f"*,R,141125,{n // 60 % 24:02d}{n % 60:02d},AUTOMODE,{pressures}"
+    return f"{text},I,5.0,1.0,1.0,1.0,0.0,1.0,1.0,12345678C,#\r\n".encode()
+
+
 MAKERS = {
     "dm_ecg": _dm_ecg,
     "dm_ecg_ascii": _dm_ecg_ascii,
     "healthypi4": _healthypi4,
     "healthypi5": _healthypi5,
     "cyton": _cyton,
+    "vlp": _vlp,
     "medibus": _medibus,
     "resmed": _resmed,
+    "gasboard": _gasboard,
+    "nonin": _nonin,
+    "contec": _contec,
+    "contec7": _contec7,
+    "vt_settings": _vt_settings,
+}
+# What a device says of itself before it streams.
+FIRST = {
+    "vlp": sealed(Type.HELLO, 0, messages.hello(messages.Hello(512, 3, bytes(16), 1, "bench", "1")))
+    + sealed(Type.DICT, 1, messages.dictionary(1, ECG))
 }
 OPTIONS = {"cyton": {"setup": "no", "leads": "12"}}
 
@@ -75,6 +127,7 @@ def _decode_s(kind: str, stream: bytes, read: int, line: int) -> float:
     best = float("inf")
     for _ in range(3):
         board = BOARDS[kind].board(OPTIONS.get(kind, {}))
+        board.feed(FIRST.get(kind, b""), 0)
         begin = time.process_time()
         for at in range(0, len(stream), read):
             board.feed(stream[at : at + read], at * NS // line)
@@ -91,12 +144,21 @@ def _rows() -> Iterator[Row]:
     for kind, make in MAKERS.items():
         line = BOARDS[kind].FACTS.line_bytes_per_second
         size = len(make(1, rng))
-        stream = b"".join(make(n, rng) for n in range(SECONDS * line // size))
-        reads = (("one frame", size), ("10 ms", line // 100), ("50 ms", line // 20), ("4 KiB", 4096))
+        stream = b"".join(make(n, rng) for n in range(max(SECONDS * line, LEAST_BYTES) // size))
+        reads = (
+            ("one frame", size),
+            ("10 ms", max(line // 100, 1)),
+            ("50 ms", max(line // 20, 1)),
+            ("4 KiB", 4096),
+        )
         for name, read in reads:
             yield _row(f"decode {kind}, reads of {name}", kind, stream, size, read)
         yield _row(
-            f"decode {kind}, one frame in 20 damaged, 50 ms", kind, _damaged(stream, size), size, line // 20
+            f"decode {kind}, one frame in 20 damaged, 50 ms",
+            kind,
+            _damaged(stream, size),
+            size,
+            max(line // 20, 1),
         )
 
 

@@ -31,11 +31,11 @@ def rows() -> Iterable[Row]:
 
 def measured(kills: int, controls: int, starts: int) -> Iterable[Row]:
     note = f"seed {SEED}"
-    found = _killed(kills, early=False)
+    found = killed(kills, early=False)
     yield Row(f"(a) {kills} x SIGKILL: rows acknowledged", found.acknowledged, "rows", note=note)
     yield Row("(a) acknowledged and missing", found.missing, "rows", "0", found.missing == 0)
     yield Row("(a) samples without log entry, or the reverse", found.orphans, "rows", "0", found.orphans == 0)
-    control = _killed(controls, early=True)
+    control = killed(controls, early=True)
     share = 100 * control.missing / max(1, control.acknowledged)
     yield Row(
         f"(a) control: acknowledged before the commit, {controls} x",
@@ -57,7 +57,8 @@ def measured(kills: int, controls: int, starts: int) -> Iterable[Row]:
         )
 
 
-def _killed(kills: int, *, early: bool) -> Lost:
+def killed(kills: int, *, early: bool) -> Lost:
+    """So many kills of a bed at work, and what they cost of what was acknowledged."""
     chance, found = Random(SEED), Lost()
     for begun in range(0, kills, FRESH_EVERY):
         with tempfile.TemporaryDirectory() as made:

@@ -306,9 +306,9 @@ class Device:
             self._give(LeadState(stretch.segment, stretch.next, now_ns, leads.attached))
 
     def _ecg(self) -> str:
-        """The stream that electrodes belong to."""
+        """The stream that electrodes belong to; "" where the device has not said yet what it has."""
         streams = self.board.facts.streams
         for spec in streams:
             if any(c.quantity is Quantity.ECG for c in spec.channels):
                 return spec.name
-        return streams[0].name
+        return streams[0].name if streams else ""

@@ -60,7 +60,6 @@ class Line(serial.Serial):  # type: ignore[misc]
         super().__init__(
             None,
             baudrate=settings.baud,
-            parity=settings.parity,
             exclusive=True,
             timeout=0,
             write_timeout=0,
@@ -85,12 +84,17 @@ class Line(serial.Serial):  # type: ignore[misc]
         """Go on with another board's settings on the open line."""
         self._settings = settings
         self.baudrate = settings.baud
-        self.parity = settings.parity
+        self.set_parity(settings)
         if settings.dtr is not None:
             self.dtr = settings.dtr
         if settings.rts is not None:
             self.rts = settings.rts
         _make_raw(self.fd, drop_dtr=settings.close_drops_dtr)
+
+    def set_parity(self, settings: PortSettings) -> None:
+        """Where there is any: a pseudo-terminal keeps no parity, and the C library calls that an error."""
+        if not _is_pseudo_terminal(self.fd):
+            self.parity = settings.parity
 
     def backlog(self) -> int:
         """Bytes that wait in the kernel to be read."""
@@ -137,11 +141,12 @@ def open_line(path: str, settings: PortSettings) -> Line:
     line = Line(path, settings)
     try:
         line.open()
+        line.set_parity(settings)
     except (OSError, serial.SerialException) as error:
         raise _cannot(path, error) from error
     try:
         _make_raw(line.fd, drop_dtr=settings.close_drops_dtr)
-        if os.major(os.fstat(line.fd).st_rdev) not in _PSEUDO_TERMINALS:
+        if not _is_pseudo_terminal(line.fd):
             fcntl.ioctl(line.fd, termios.TIOCEXCL)
         _low_latency(line.fd)
     except (OSError, termios.error) as error:
@@ -151,6 +156,10 @@ def open_line(path: str, settings: PortSettings) -> Line:
         line.close()
         raise
     return line
+
+
+def _is_pseudo_terminal(fd: int) -> bool:
+    return os.major(os.fstat(fd).st_rdev) in _PSEUDO_TERMINALS
 
 
 @contextlib.contextmanager

@@ -108,6 +108,7 @@ class Gasboard:
         self._dialogue = Dialogue()
         self._opened = False
         self._poll_ns: Nanos = 0
+        self._asked = False  # its values, and they have not come yet
 
     @property
     def facts(self) -> Facts:
@@ -137,7 +138,9 @@ class Gasboard:
         return frames
 
     def _values(self, frame: bytes, now_ns: Nanos) -> list[Frame]:
-        self._poll_ns = now_ns + LISTEN_NS
+        if not self._asked:
+            self._poll_ns = now_ns + LISTEN_NS
+        self._asked = False
         oxygen = int.from_bytes(frame[3:5], "big")
         flow = int.from_bytes(frame[5:7], "big", signed=True)
         lpm = flow * self._facts.streams[0].channels[1].gain
@@ -172,7 +175,7 @@ class Gasboard:
                 return step.send
         if now_ns < self._poll_ns or self._dialogue.pending is not None:
             return None
-        self._poll_ns = now_ns + POLL_NS
+        self._poll_ns, self._asked = now_ns + POLL_NS, True
         return READ
 
     def closing(self) -> bytes:

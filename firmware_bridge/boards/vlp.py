@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from firmware_bridge.frames import (
+    Counts,
     Damage,
     Facts,
     Frame,
@@ -24,7 +25,6 @@ from firmware_bridge.frames import (
     Number,
     PortSettings,
     Reply,
-    Samples,
     Setting,
     Settings,
     Status,
@@ -34,7 +34,7 @@ from firmware_bridge.vlp import channels, messages
 from firmware_bridge.vlp.asking import Asking
 from firmware_bridge.vlp.channels import Meaning, understood
 from firmware_bridge.vlp.clock import LinkClock
-from firmware_bridge.vlp.messages import BITS, CAP_SETTINGS, CODE, SAY_HELLO, SAY_SETTINGS, Entry, Hello
+from firmware_bridge.vlp.messages import BITS, CAP_SETTINGS, CODE, SAY_HELLO, SAY_SETTINGS, Entry, Hello, Run
 from firmware_bridge.vlp.order import MS, Order, Taken
 from firmware_bridge.vlp.weave import Weave
 from firmware_bridge.vlp.wire import ACK_WANTED, AGAIN, Letter, Opener, Spoilt, Type, sealed
@@ -77,7 +77,7 @@ class Vlp:
         self._dictionary: int | None = None
         self._entries: tuple[Entry, ...] = ()
         self._parts: tuple[int, dict[int, Entry]] = (-1, {})  # of a dictionary that comes in parts
-        self._meaning = Meaning({}, {}, (), ())
+        self._meaning = Meaning({}, {}, (), {}, ())
         self._weaves: dict[str, Weave] = {}
         self._early: deque[tuple[Letter, Nanos]] = deque()
         self._given = False  # samples were given in this `feed`
@@ -199,7 +199,7 @@ class Vlp:
             case Type.SAMPLES | Type.ROWS:
                 return self._sampled(letter, at_ns)
             case Type.SETTINGS:
-                self._asking.offered(messages.read_settings(letter.payload))
+                self._asking.offered(*messages.read_settings(letter.payload))
                 return [Settings(self._asking.values)] if self._asking.values else []
             case Type.LOG:
                 level, _, text = messages.read_log(letter.payload)
@@ -247,16 +247,28 @@ class Vlp:
         if channels.is_event(first):
             return self._event(first, run.raw, run.n)
         counts = channels.counts_of(first, run.raw, run.n, run.channels)
+        return self._woven(run, entries, counts, at_ns)
+
+    def _woven(self, run: Run, entries: list[Entry | None], counts: Counts, at_ns: Nanos) -> list[Frame]:
+        """Put the samples of a frame into their streams; the rows that have become whole."""
+        frames: list[Frame] = []
         woven: dict[str, Weave] = {}
+        whole = self._meaning.blocks.get((run.ch, run.channels))
+        if whole is not None:
+            # What is nearly always so: all channels of one stream in one frame.
+            stream, delay_us = whole
+            given = self._weaves[stream].whole(run.us - delay_us, counts, at_ns)
+            if given is not None:
+                self._given = self._given or bool(given)
+                return [*given]
         for entry, values in zip(entries, counts, strict=True):
             place = self._meaning.places.get(entry.ch) if entry else None
             if entry is not None and place is not None:
                 weave = woven.setdefault(place.stream, self._weaves[place.stream])
                 weave.add(place.lane, run.us - round(entry.delay_s * 1e6), values, at_ns)
-        frames: list[Frame] = []
         for weave in woven.values():
             frames += weave.take(at_ns)
-        self._given = self._given or any(isinstance(frame, Samples) for frame in frames)
+        self._given = self._given or bool(frames)
         return frames
 
     def _event(self, entry: Entry, raw: bytes, n: int) -> list[Frame]:

@@ -1,4 +1,5 @@
 /* The link: frames out and in, what is kept to be sent again, the clock's answers, settings in two steps. */
+#include "vlp_bytes.h"
 #include "vlp_settings.h"
 
 #include <string.h>
@@ -8,56 +9,6 @@ enum { HEADER = 8, CHECK = 4, VERSION = 1 };
 #if VLP_MTU < 64u || VLP_MTU > 1024u || VLP_KEPT_BYTES < 2u * VLP_MTU
 #error "VLP_MTU is 64 to 1024, and VLP_KEPT_BYTES at least twice as many"
 #endif
-
-/* --- bytes ---------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    uint8_t *bytes;
-    size_t length, room;
-    int overflow;
-} writer;
-
-static void put(writer *to, const void *bytes, size_t length)
-{
-    if (length > to->room - to->length) {
-        to->overflow = 1;
-        return;
-    }
-    memcpy(to->bytes + to->length, bytes, length);
-    to->length += length;
-}
-
-static void put_number(writer *to, uint64_t number, size_t size)
-{
-    uint8_t bytes[8];
-    size_t at;
-    for (at = 0; at < size; at++)
-        bytes[at] = (uint8_t)(number >> (8u * at));
-    put(to, bytes, size);
-}
-
-static void put_float(writer *to, float number)
-{
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits); /* IEEE 754 binary32, as every current part has it */
-    put_number(to, bits, 4);
-}
-
-static void put_text(writer *to, const char *text, size_t length)
-{
-    if (length > 255u)
-        length = 255u;
-    put_number(to, length, 1);
-    put(to, text, length);
-}
-
-static uint64_t number_at(const uint8_t *bytes, size_t size)
-{
-    uint64_t number = 0;
-    while (size-- > 0)
-        number = number << 8 | bytes[size];
-    return number;
-}
 
 /* --- frames out ------------------------------------------------------------------------------------------------- */
 
@@ -166,12 +117,11 @@ void vlp_tell_settings(vlp_link *link)
 {
     const vlp_device *device = link->device;
     uint8_t place;
-    writer to = begin(link, VLP_SETTINGS);
-    if (device->setting_count == 0)
-        return;
-    put_number(&to, device->setting_count, 1);
-    for (place = 0; place < device->setting_count; place++) {
+    for (place = 0; place < device->setting_count; place++) { /* one by one, as the dictionary */
         const vlp_setting *setting = &device->settings[place];
+        writer to = begin(link, VLP_SETTINGS);
+        put_number(&to, device->setting_count, 1);
+        put_number(&to, 1, 1);
         put_number(&to, setting->id, 1);
         put_number(&to, 0, 3);
         put_number(&to, (uint32_t)setting->low, 4);
@@ -180,8 +130,8 @@ void vlp_tell_settings(vlp_link *link)
         put_number(&to, (uint32_t)link->hal->value(link->hal->context, setting->id), 4);
         put_text(&to, setting->name, strlen(setting->name));
         put_text(&to, setting->unit, strlen(setting->unit));
+        (void)finish(link, &to);
     }
-    (void)finish(link, &to);
 }
 
 static const vlp_channel *channel_of(const vlp_link *link, uint8_t ch)

@@ -23,13 +23,10 @@ USUAL_VENTILATION_LPM = 7.5
 EVENTS_REMEMBERED = 10_000
 LONGEST_EVENT_S = 300.0
 
-FOT_HZ, FOT_CM_H2O, FOT_AFTER_S = (
-    4.0,
-    0.5,
-    4.0,
-)  # the small wave by which a machine asks whether the airway is open
-FOT_FLOW_LPS = 0.03  # what comes back through an open one
-CLOSED = 0.03  # share of that wave which the walls of a closed airway give back
+# The small wave by which a machine asks whether the airway is open, and the flow that an open one answers with
+# (4.5 cmH2O s/L). Cushion and cheeks give back a share of it when it is closed (15 cmH2O s/L; 11 to 18 in real nights).
+FOT_HZ, FOT_CM_H2O, FOT_AFTER_S = 4.0, 0.5, 4.0
+FOT_FLOW_LPS, CLOSED = 0.11, 0.3
 HEART_LPS_S = 0.0022  # each heart beat moves a little air: flow per slope of the pulse
 SNORE_HZ, SNORE_CM_H2O = 45.0, 0.25
 SWING_CM_H2O = 0.6  # how far a flow of 1 L/s pulls the pressure at the mask down

@@ -166,8 +166,8 @@ class VlpDevice(SimulatedBoard):
         self._tell_settings(now_ns)
 
     def _tell_settings(self, now_ns: Nanos) -> None:
-        if self.offers:
-            self._say(Type.SETTINGS, messages.settings(self.offers), now_ns)
+        for offer in self.offers:
+            self._say(Type.SETTINGS, messages.settings((offer,), len(self.offers)), now_ns)
 
     def log(self, level: int, text: str, now_ns: Nanos) -> None:
         """Say a line for the technician."""

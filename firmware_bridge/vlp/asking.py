@@ -61,7 +61,8 @@ class Asking:
         self._offers: dict[str, Offer] = {}
         self._wanted: _Wanted | None = None
         self._number = 0
-        self._told = False
+        self._seen: set[int] = set()
+        self._total: int | None = None
 
     @property
     def settable(self) -> tuple[Setting, ...]:
@@ -73,18 +74,19 @@ class Asking:
 
     @property
     def told(self) -> bool:
-        """Whether the device has said what can be set."""
-        return self._told
+        """Whether the device has said all that can be set."""
+        return self._total is not None and len(self._seen) >= self._total
 
     @property
     def values(self) -> tuple[tuple[str, str], ...]:
         """How the device says it is set."""
         return tuple((o.name, "" if o.value is None else decimal(o.value)) for o in self._offers.values())
 
-    def offered(self, offers: tuple[Offer, ...]) -> None:
-        """The device has said what can be set on it, and how it is set."""
-        self._told = True
-        self._offers = {o.name: o for o in offers if OURS.get(o.name) == o.unit}
+    def offered(self, total: int, offers: tuple[Offer, ...]) -> None:
+        """The device has said some of the `total` things that can be set on it, and how they are set."""
+        self._total = total
+        self._seen |= {o.id for o in offers}
+        self._offers |= {o.name: o for o in offers if OURS.get(o.name) == o.unit}
 
     def begin(self, request: str, name: str, value: float, now_ns: Nanos) -> str:
         """Begin to set `name`. "" or why not: busy, unknown_setting, out_of_range."""
@@ -144,7 +146,7 @@ class Asking:
 
     def restarted(self) -> list[Reply]:
         """The device has started anew: it knows nothing of what was asked."""
-        self._offers, self._told = {}, False
+        self._offers, self._seen, self._total = {}, set(), None
         wanted = self._wanted
         return [] if wanted is None else [self._end(wanted, ok=False, text="device_restarted")]
 

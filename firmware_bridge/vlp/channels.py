@@ -82,11 +82,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A dictionary understood. `ignored` are the channels ("name (unit)") of which nothing is known."""
+    """A dictionary understood. `ignored` are the channels ("name (unit)") of which nothing is known.
+
+    `blocks` are the streams whose channels follow each other: (first channel, how many) to the stream and its delay in us.
+    """
 
     entries: Mapping[int, Entry]
     places: Mapping[int, Place]
     streams: tuple[StreamSpec, ...]
+    blocks: Mapping[tuple[int, int], tuple[str, int]]
     ignored: tuple[str, ...]
 
 
@@ -108,12 +112,16 @@ def understood(entries: tuple[Entry, ...]) -> Meaning:
         groups.setdefault((kind, entry.rate_hz), []).append(entry)
     streams: list[StreamSpec] = []
     places: dict[int, Place] = {}
+    blocks: dict[tuple[int, int], tuple[str, int]] = {}
     for (kind, rate_hz), members in groups.items():
         taken = {stream.name for stream in streams}
         name = kind if kind not in taken else f"{kind} {rate_hz:g} Hz"
         streams.append(StreamSpec(name, rate_hz, tuple(_channel(entry) for entry in members)))
         places |= {entry.ch: Place(name, lane) for lane, entry in enumerate(members)}
-    return Meaning({e.ch: e for e in entries}, places, tuple(streams), tuple(ignored))
+        first = members[0]
+        if all((e.ch, e.delay_s) == (first.ch + k, first.delay_s) for k, e in enumerate(members)):
+            blocks[first.ch, len(members)] = (name, round(first.delay_s * 1e6))
+    return Meaning({e.ch: e for e in entries}, places, tuple(streams), blocks, tuple(ignored))
 
 
 def _known_event(entry: Entry) -> bool:

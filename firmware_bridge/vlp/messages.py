@@ -13,7 +13,10 @@ import numpy.typing as npt
 from firmware_bridge.vlp.wire import LEAST_MTU, MOST_MTU, Status
 
 CAP_RESEND, CAP_CLOCK, CAP_SETTINGS = 1, 2, 4  # bits of HELLO's caps
-CODE, BITS = 2, 4  # flags of a channel: its value is the place of a word in its unit, or a set of them (1 says nothing)
+CODE, BITS = (
+    2,
+    4,
+)  # flags of a channel: its value is the place of a word in its unit, or a set of them (1 says nothing)
 
 SAY_HELLO, SAY_SETTINGS, PROPOSE, CONFIRM = 0x0001, 0x0002, 0x0010, 0x0011
 
@@ -212,16 +215,19 @@ def read_run(payload: bytes, *, several: bool) -> Run:
     return Run(number, ch, us, read.rest(), channels, n)
 
 
-def settings(offers: tuple[Offer, ...]) -> bytes:
-    out = [bytes([len(offers)])]
+def settings(offers: tuple[Offer, ...], total: int | None = None) -> bytes:
+    """Some (or all) of the `total` settings of a device."""
+    out = [bytes([len(offers) if total is None else total, len(offers)])]
     for o in offers:
         value = UNKNOWN_VALUE if o.value is None else o.value
         out += [_SETTING.pack(o.id, 0, 0, 0, o.low, o.high, o.step, value), _text(o.name), _text(o.unit)]
     return b"".join(out)
 
 
-def read_settings(payload: bytes) -> tuple[Offer, ...]:
+def read_settings(payload: bytes) -> tuple[int, tuple[Offer, ...]]:
+    """(how many settings the device has, those that are told here)."""
     read = _Reader(payload)
+    total = read.take(1)[0]
     offers = []
     for _ in range(read.take(1)[0]):
         number, _a, _b, _c, low, high, step, value = _SETTING.unpack(read.take(_SETTING.size))
@@ -229,7 +235,7 @@ def read_settings(payload: bytes) -> tuple[Offer, ...]:
             raise ValueError("a setting makes no sense")
         known = None if value == UNKNOWN_VALUE else value
         offers.append(Offer(number, low, high, step, known, read.text(), read.text()))
-    return tuple(offers)
+    return total, tuple(offers)
 
 
 def resend(first: int, last: int) -> bytes:

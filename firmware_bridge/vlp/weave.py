@@ -69,6 +69,22 @@ class Weave:
         row = self._row(us, values.size, now_ns)
         self._lanes[lane].add(row, values)
 
+    def whole(self, us: int, counts: Counts, now_ns: Nanos) -> list[Samples] | None:
+        """Rows that come with all their channels while nothing waits, as `add` and `take` would give them; None = add them."""
+        if len(counts) != len(self._lanes) or any(
+            lane.parts or lane.next != self._at for lane in self._lanes
+        ):
+            return None
+        row = self._row(us, counts.shape[1], now_ns)
+        counts = counts[:, max(self._at - row, 0) :]
+        if not counts.size:
+            return []
+        self._lost += max(row - self._at, 0)
+        self._at = max(row, self._at) + counts.shape[1]
+        for lane in self._lanes:
+            lane.next = self._at
+        return [self._samples(counts, self._at, now_ns)]
+
     def take(self, now_ns: Nanos) -> list[Samples]:
         """The rows that have become whole."""
         nexts = [lane.next for lane in self._lanes]

@@ -8,6 +8,8 @@ import pytest
 
 from firmware_bridge.boards import BOARDS, cyton, dm_ecg
 from firmware_bridge.probe import HEARD_BYTES, SPEAKING_NS, Probe, Verdict
+from firmware_bridge.simulators import simulator
+from firmware_bridge.simulators.patient import Patient
 
 MS = 1_000_000
 FRAME = bytes.fromhex("E8 00 11 20 00 30 00 70 00 30 00 30 00 30 00 30 00 30 00 30 00 8E")
@@ -138,3 +140,32 @@ def test_what_was_heard_feeds_the_board():
     board.opened(60 * MS)
 
     assert len(board.feed(probe.heard, 60 * MS)) == 3  # settings, electrodes, samples
+
+
+SENSORS = [
+    ("gasboard", {}, 1_500),
+    ("gasboard", {"talking": False}, 8_000),
+    ("nonin", {"form": "DF2"}, 400),
+    ("nonin", {"form": "DF7"}, 400),
+    ("nonin", {"form": "DF1"}, 6_500),
+    ("contec", {}, 500),
+    ("contec7", {}, 8_000),
+    ("vt_settings", {"period_s": 1.0}, 2_500),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "within_ms"), SENSORS)
+def test_a_sensor_is_named_by_its_own_words_or_its_answer(kind, options, within_ms):
+    simulated = simulator(kind, Patient(50, 1), **options)
+    simulated.power_on(0)
+    probe = Probe(BOARDS, ask=True)
+    for now_ms in range(0, 20_000, 20):
+        probe.feed(simulated.due(now_ms * MS), now_ms * MS)
+        if asked := probe.due(now_ms * MS):
+            simulated.feed(asked, now_ms * MS)
+        if verdict := probe.verdict(now_ms * MS):
+            break
+
+    assert verdict.kind == kind
+    assert now_ms <= within_ms
+    assert not getattr(simulated, "writes", [])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from firmware_bridge.boards import resmed
-from firmware_bridge.boards.resmed import REQUESTS, QFrames, Variable, Whole, raw_value
+from firmware_bridge.boards.resmed import REQUESTS, Variable, raw_value
+from firmware_bridge.boards.resmed_frames import QFrames, Whole
 from firmware_bridge.frames import Damage, Identity, Number, Reply, Samples, Settings, Status
 from firmware_bridge.simulators.resmed import AirSense10, frame
 from firmware_bridge.simulators.source import AIRWAY_PRESSURE, COLUMNS, FLOW, Numbers

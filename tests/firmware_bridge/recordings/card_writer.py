@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from binascii import crc_hqx
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,9 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 SERIAL = "22222222222"
 
 
-def crc16(data: bytes, crc: int = 0xFFFF) -> int:
-    """CRC-16/CCITT-FALSE, bit by bit."""
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
+def crc16(data: bytes) -> int:
+    """CRC-16/CCITT-FALSE."""
+    return crc_hqx(data, 0xFFFF)
 
 
 assert crc16(b"123456789") == 0x29B1

@@ -77,18 +77,18 @@ def test_an_apnoea_stops_the_flow_for_its_time_and_the_truth_knows(kind):
         told.append(patient.numbers.event)
     (event,) = patient.lungs.events
     flow = np.concatenate([np.zeros((10 * RATE_HZ, rows[0].shape[1])), *rows])
-    silent = during(flow, event, 0.2)[:, FLOW]
+    silent = np.convolve(during(flow, event, 0.2)[:, FLOW], np.ones(25) / 25, "valid")  # without the 4 Hz wave
     after = flow[round(event.end_s * RATE_HZ) :][: 8 * RATE_HZ, FLOW]
 
     assert event.kind is kind
     assert event.end_s - event.start_s == pytest.approx(20, abs=0.01)
     assert 10 <= event.start_s <= 14.5
-    assert np.abs(silent).max() < 0.1
+    assert np.abs(silent).max() < 0.056  # what the machine's small wave brings back, and the heart
     assert after.max() > 0.6  # the first breath is a deep one
     assert told.count(str(kind)) == pytest.approx(20, abs=1)
 
 
-def test_the_small_wave_passes_an_open_airway_and_not_a_closed_one():
+def test_the_small_wave_passes_an_open_airway_and_hardly_a_closed_one():
     passed = {}
     for kind in (Kind.OBSTRUCTIVE, Kind.CENTRAL):
         patient = body()
@@ -100,8 +100,8 @@ def test_the_small_wave_passes_an_open_airway_and_not_a_closed_one():
         assert swing_at(inside[:, AIRWAY_PRESSURE], FOT_HZ) == pytest.approx(0.5, rel=0.1)
         passed[kind] = swing_at(inside[:, FLOW], FOT_HZ)
 
-    assert passed[Kind.CENTRAL] == pytest.approx(0.03, rel=0.1)
-    assert passed[Kind.OBSTRUCTIVE] < 0.002
+    assert 0.5 / passed[Kind.CENTRAL] == pytest.approx(4.5, rel=0.1)  # cmH2O s/L
+    assert 0.5 / passed[Kind.OBSTRUCTIVE] == pytest.approx(15, rel=0.1)
 
 
 def test_effort_goes_on_against_a_closed_airway_and_stops_in_a_clear_one():
@@ -278,5 +278,5 @@ def test_nobody_breathes_at_rate_zero():
     seconds(patient, 6)
     rows = seconds(patient, 30)
 
-    assert np.abs(rows[:, FLOW]).max() < 0.06
+    assert np.abs(rows[:, FLOW]).max() < 0.06  # what the heart moves
     assert patient.numbers.breaths_per_minute == 0

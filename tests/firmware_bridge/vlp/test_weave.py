@@ -151,3 +151,26 @@ def test_a_time_that_cannot_be_is_not_believed(us):
 
     assert frame.lost <= 5
     assert frame.counts.tolist() == [[5, 6, 7, 8, 9]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_come_whole_are_those_that_come_one_by_one(seed):
+    draw = random.Random(seed)
+    quick, slow = weave(3), weave(3)
+    out: tuple[list, list] = ([], [])
+    for first in range(0, 1000, 5):
+        if draw.random() < 0.1:
+            continue
+        first -= draw.choice((0, 0, 0, 0, 3, 5))
+        us, counts = max(first, 0) * PERIOD_US, np.stack([values(max(first, 0), 5)] * 3)
+        now = round(told(us + 5 * PERIOD_US))
+        whole = quick.whole(us, counts, now)
+        assert whole is not None
+        out[0].extend(whole)
+        for lane in range(3):
+            slow.add(lane, us, counts[lane], now)
+        out[1].extend(slow.take(now))
+
+    assert [(f.counts.tolist(), f.lost, f.arrived_ns) for f in out[0]] == [
+        (f.counts.tolist(), f.lost, f.arrived_ns) for f in out[1]
+    ]

@@ -81,7 +81,10 @@ def test_golden_payloads_read_back():
     assert hello.serial == UNIT.hex()
     number, channels = messages.read_dictionary(opened(GOLDEN["DICT"][0])[0].payload)
     assert number == 1
-    assert [(e.ch, e.rate_hz, e.name, e.unit) for e in channels] == [(0, 25.0, "flow", "L/s"), (1, 1.0, "spo2", "%")]
+    assert [(e.ch, e.rate_hz, e.name, e.unit) for e in channels] == [
+        (0, 25.0, "flow", "L/s"),
+        (1, 1.0, "spo2", "%"),
+    ]
     assert messages.read_command(opened(GOLDEN["COMMAND"][0])[0].payload) == (0x0101, 0x0042, "start")
     assert messages.read_ack(opened(GOLDEN["ACK"][0])[0].payload) == (10, 0, "")
     assert messages.read_log(opened(GOLDEN["LOG"][0])[0].payload) == (2, 1_234_567, "probe ok")
