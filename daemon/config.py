@@ -256,6 +256,12 @@ class Config(BaseSettings):
         data = self.box.data
         return data.with_name(f"{data.name}-forward")
 
+    @property
+    def web_data(self) -> Path:
+        """Where what is uploaded waits to be read."""
+        data = self.box.data
+        return data.with_name(f"{data.name}-web")
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -225,6 +225,7 @@ def _told(one: RecordedSession) -> SessionTold:
         device_serial=one.device,
         sampling_rate_hz=one.rate_hz,
         summary=None if one.summary is None else dict(one.summary),
+        source=one.source,
     )
 
 

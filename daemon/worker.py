@@ -20,10 +20,13 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from daemon.config import Config
+from daemon.control.nights import NightAsked
 from daemon.control.work import LoadState, RehearsalAsked, RehearsalState, StripAsked
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.tables import load_qrs_table
+from daemon.exchange.cards import Cards
 from daemon.review.load import load
+from daemon.review.night import told_night, told_nights
 from daemon.review.rehearse import Cancelled, refusal, rehearse
 from daemon.review.strip import strip
 from daemon.store.reader import Reader, ask
@@ -59,9 +62,13 @@ async def working(config: Config) -> AsyncIterator[None]:
     app = web.Application(client_max_size=256 * 1024)
     app.router.add_post("/strip", worker.strip)
     app.router.add_get("/load", worker.load)
+    app.router.add_get("/nights", worker.nights)
+    app.router.add_get("/night", worker.night)
     app.router.add_get("/rehearsal", worker.rehearsal)
     app.router.add_post("/rehearsal", worker.rehearse)
     app.router.add_delete("/rehearsal", worker.cancel)
+    cards = Cards(config)
+    cards.add_to(app)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     socket = config.work_socket
@@ -73,6 +80,7 @@ async def working(config: Config) -> AsyncIterator[None]:
         yield
     finally:
         worker.stop.set()
+        await cards.close()
         await runner.cleanup()
         socket.unlink(missing_ok=True)
 
@@ -104,6 +112,21 @@ class Worker:
             raise web.HTTPBadRequest
         bed, now_ns = request.query.get("bed", ""), time.time_ns()
         told: LoadState = await self._ask(lambda reader: load(reader, bed, hours, now_ns))
+        return web.json_response(text=told.model_dump_json())
+
+    async def nights(self, request: web.Request) -> web.Response:
+        bed = request.query.get("bed", "")
+        told = await self._ask(lambda reader: told_nights(reader, bed))
+        return web.json_response(text=told.model_dump_json())
+
+    async def night(self, request: web.Request) -> web.Response:
+        try:
+            asked = NightAsked.model_validate(dict(request.query))
+        except ValidationError:
+            raise web.HTTPBadRequest from None
+        told = await self._ask(lambda reader: told_night(reader, asked))
+        if told is None:
+            raise web.HTTPNotFound
         return web.json_response(text=told.model_dump_json())
 
     async def rehearsal(self, _request: web.Request) -> web.Response:

@@ -23,9 +23,21 @@ from daemon.control.messages import Act
 from daemon.control.work import WorkClient
 from daemon.store.reader import History
 from webui import pages, security
-from webui.assets import Assets
+from webui.assets import Assets, foreign
 from webui.live import Relay
-from webui.pages import bed, beds, calibrate, clouds, load, metrics, proposals, sessions
+from webui.pages import (
+    bed,
+    beds,
+    calibrate,
+    clouds,
+    devices,
+    imports,
+    load,
+    metrics,
+    nights,
+    proposals,
+    sessions,
+)
 from webui.past import Past
 
 log = logging.getLogger(__name__)
@@ -68,11 +80,12 @@ async def main(config: Config) -> None:
 @asynccontextmanager
 async def serving(config: Config) -> AsyncIterator[Site]:
     """Serve for as long as the context lasts. Raises OSError when the port is taken."""
-    assets = Assets(Path(__file__).parent / "static")
+    assets = Assets(Path(__file__).parent / "static", foreign())
     async with ControlClient(config.box.socket) as client, WorkClient(config.work_socket) as worker:
         relay = Relay(client, assets.digest)
         past = Past(History(config.box.database), worker, client)
         app = _application(config, client, relay, assets, past)
+        nights.install(app, worker)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         task = asyncio.create_task(relay.run(), name="web: relay")
@@ -100,11 +113,13 @@ def _application(
     app.router.add_get("/", beds.page)
     app.router.add_get("/bed/{bed}", bed.page)
     app.router.add_get("/bed/{bed}/alarms", load.page)
+    app.router.add_get("/devices", devices.page)
     app.router.add_get("/calibrate", calibrate.page)
     app.router.add_get("/live", relay.serve)
     app.router.add_post("/api/command", _command)
     past.install(app)
     sessions.install(app)
+    imports.install(app)
     clouds.install(app)
     proposals.install(app)
     metrics.install(app, client)

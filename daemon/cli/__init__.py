@@ -28,6 +28,7 @@ VERBS = {
     "cloud": "the box's account at a cloud",
     "devices": "what is attached, and how it is doing",
     "session": "admit and discharge a patient, start and end a recording, list what was recorded",
+    "import": "the nights on a device's card (ResMed), into the history of a bed",
     "limits": "the alarm limits of a bed, as they are or set anew",
     "test-alarm": "a marked test of an alarm, from the engine to screens and loudspeaker",
     "backup": "both databases in one file, while the daemon runs or not",

@@ -12,8 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from heapq import merge
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from daemon.cli import WELL, BadInput
@@ -41,6 +40,16 @@ SECONDS_A_BLOCK = 60.0
 _ENCODE = json.JSONEncoder(check_circular=False).encode
 
 MARKS = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
+BESIDE = {
+    Quantity.FLOW,
+    Quantity.AIRWAY_PRESSURE,
+    Quantity.LEAK,
+    Quantity.OXYGEN,
+    Quantity.TANK_PRESSURE,
+    Quantity.PLETH,
+}
+"""What is analysed of a recording without an ECG."""
+MARKS_OF = attrgetter(*(f"{name}_ns" for name in MARKS))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,15 +88,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(findings: list[Finding], alarms: list[tuple[Nanos, Line]]) -> None:
-    said = ((finding.due_ns, line_of(finding)) for finding in findings)
-    lines = (line for _, line in merge(said, alarms, key=itemgetter(0)))
-    sys.stdout.write("".join(f"{_ENCODE(line)}\n" for line in lines if line is not None))
+    said = [(finding.due_ns, line_of(finding)) for finding in findings]
+    lines = sorted(
+        [*said, *alarms], key=itemgetter(0)
+    )  # each in order already, and what was said comes first
+    sys.stdout.write("".join([f"{_ENCODE(line)}\n" for _, line in lines if line is not None]))
 
 
 def chosen(recording: Recording, lead: str | None) -> tuple[Stream, list[int]]:
-    """The ECG to analyse, with the pulse waves beside it, and their places in the recording. Raises `BadInput` naming the leads there are."""
+    """The ECG to analyse, with the pulse waves beside it, and their places in the recording. Raises `BadInput` naming the leads there are.
+
+    Without an ECG, and with no lead asked for: airflow or a concentrator's channels.
+    """
     ecg = [i for i, channel in enumerate(recording.channels) if channel.quantity is Quantity.ECG]
     names = [recording.channels[i].name for i in ecg]
+    beside = [i for i, channel in enumerate(recording.channels) if channel.quantity in BESIDE]
+    if not ecg and beside and lead is None:
+        channels = tuple(recording.channels[i] for i in beside)
+        return Stream(recording.name, "beside", recording.rate_hz, channels), beside
     if not ecg:
         raise BadInput(
             f"{recording.name}: no ECG signal among {', '.join(c.name for c in recording.channels)}"
@@ -156,7 +174,7 @@ def line_of(finding: Finding) -> dict[str, object] | None:
                 "trouble": trouble,
             }
         case Waves():
-            marks = {name: _seconds(getattr(finding, f"{name}_ns")) for name in MARKS}
+            marks = {name: _seconds(at) for name, at in zip(MARKS, MARKS_OF(finding), strict=True)}
             return {"type": "waves", **when, "lead": finding.lead, **marks, "p_state": finding.p_state}
         case Rhythm():
             # While it goes on it has lasted until now; another line says its end when it is over.

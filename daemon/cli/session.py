@@ -171,6 +171,10 @@ def _export(config: Config, options: argparse.Namespace) -> int:
         found = ask(database, lambda r: session(r, options.session))
         if found is None:
             raise BadInput(f"there is no session {options.session}")
+        if options.format == "jsonl" and found.source == "import":
+            raise BadInput(
+                "nobody was told of an imported session, so it has no messages: export it as edf or bdf"
+            )
         if options.format == "jsonl":
             with fresh.open("wb") as out:
                 made = f"{write_jsonl(database, found, out, box_serial=config.box.serial)} lines"

@@ -74,6 +74,7 @@ class SessionTold(_Message):
     device_serial: str
     sampling_rate_hz: float | None
     summary: dict[str, Any] | None
+    source: Literal["live", "import"] = "live"
 
 
 class SessionsTold(_Message):

@@ -1,7 +1,8 @@
 """What is asked of the worker, the process that computes over history, and the other end of its socket.
 
-`POST /strip` answers a strip around an alarm (review/strip.py), `GET /load` how alarms load a bed. One rehearsal runs at a
-time: `POST /rehearsal` begins it, `GET /rehearsal` says how far it is, `DELETE /rehearsal` ends it.
+`POST /strip` answers a strip around an alarm (review/strip.py), `GET /load` how alarms load a bed, `GET /nights` and `GET /night` nights of breathing therapy (nights.py). One rehearsal runs at a
+time: `POST /rehearsal` begins it, `GET /rehearsal` says how far it is, `DELETE /rehearsal` ends it; and in the same way one
+`/import` of a device's card.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.control.client import NotAnswering
 from daemon.control.messages import DisplayState
+from daemon.control.nights import NightAsked, NightsTold, NightTold
 
 ANSWER_WITHIN_S = 20.0
 """Longer than a strip takes on a busy box; who waits is a person."""
@@ -96,6 +98,39 @@ class RehearsalState(_Message):
     refused: str = ""
 
 
+class ImportAsked(_Message):
+    """Import the card at `path` (a folder or a zip file that the worker may read) for a bed.
+
+    `patient_id` "" = nobody's. `timezone`: that of the card's clock ("Europe/Berlin"), "" = the box's own. `actor`: who asks.
+    """
+
+    path: str = Field(min_length=1, max_length=4096)
+    bed: str
+    patient_id: str = Field("", max_length=200)
+    timezone: str = Field("", max_length=64)
+    actor: str = Field("", max_length=100)
+
+
+class ImportState(_Message):
+    """An import, or none yet. `progress` 0 .. 1; `notes` say what was wrong with the card; `refused` why it ended.
+
+    `added` sessions are new, `known` ones were there already, `empty` ones hold nothing.
+    """
+
+    state: Literal["none", "running", "done", "cancelled", "failed"] = "none"
+    asked: ImportAsked | None = None
+    progress: float = 0.0
+    device: str = ""
+    title: str = ""
+    nights: int = 0
+    added: int = 0
+    known: int = 0
+    empty: int = 0
+    marks: int = 0
+    notes: tuple[str, ...] = ()
+    refused: str = ""
+
+
 class WorkClient:
     """A client of the worker's socket, as an asynchronous context manager."""
 
@@ -123,6 +158,15 @@ class WorkClient:
         query = urlencode({"bed": bed, "hours": hours})
         return LoadState.model_validate_json(await self._ask("GET", f"/load?{query}"))
 
+    async def nights(self, bed: str) -> NightsTold:
+        """The nights that a bed can show. Raises `NotAnswering`."""
+        return NightsTold.model_validate_json(await self._ask("GET", f"/nights?{urlencode({'bed': bed})}"))
+
+    async def night(self, asked: NightAsked) -> NightTold:
+        """One of them. Raises `NotAnswering`, where there is none too."""
+        query = urlencode(asked.model_dump(mode="json"))
+        return NightTold.model_validate_json(await self._ask("GET", f"/night?{query}"))
+
     async def rehearsal(self) -> RehearsalState:
         """How far the rehearsal is. Raises `NotAnswering`."""
         return RehearsalState.model_validate_json(await self._ask("GET", "/rehearsal"))
@@ -134,6 +178,18 @@ class WorkClient:
     async def cancel(self) -> RehearsalState:
         """End the rehearsal. Raises `NotAnswering`."""
         return RehearsalState.model_validate_json(await self._ask("DELETE", "/rehearsal"))
+
+    async def card(self) -> ImportState:
+        """How far the import is. Raises `NotAnswering`."""
+        return ImportState.model_validate_json(await self._ask("GET", "/import"))
+
+    async def import_card(self, asked: ImportAsked) -> ImportState:
+        """Begin an import; refused in words while another one runs. Raises `NotAnswering`."""
+        return ImportState.model_validate_json(await self._ask("POST", "/import", asked))
+
+    async def cancel_import(self) -> ImportState:
+        """End the import; what it has taken in stays. Raises `NotAnswering`."""
+        return ImportState.model_validate_json(await self._ask("DELETE", "/import"))
 
     async def _ask(self, method: str, path: str, message: BaseModel | None = None) -> bytes:
         body = None if message is None else message.model_dump_json().encode()

@@ -80,7 +80,8 @@ def write_edf(
     grids: dict[str, _Grid] = {}
     gaps: dict[tuple[Nanos, Nanos, str], None] = {}
     lowest = _LOWEST[form]
-    seconds = math.ceil((t1_ns - t0_ns) / 1e9)
+    step_s = _step_s(database, session, t0_ns, t1_ns)
+    seconds = step_s * math.ceil((t1_ns - t0_ns) / 1e9 / step_s)
     for slice_ns in range(t0_ns, t1_ns, SLICE_NS):
         _read(
             database, session, slice_ns, min(slice_ns + SLICE_NS, t1_ns), t0_ns, seconds, lowest, grids, gaps
@@ -107,6 +108,14 @@ def write_edf(
     )
     file.write(to)
     return sum(int(grid.present.sum()) * len(grid.channels) for grid in grids.values())
+
+
+def _step_s(database: Path, session: RecordedSession, t0_ns: Nanos, t1_ns: Nanos) -> int:
+    """The fewest seconds that hold a whole number of samples of every stream: signals of a file end together."""
+    segments = ask(database, lambda r: r.segments(session.boot, t0_ns, t1_ns, bed=session.bed))
+    rates = {segment.rate_hz for segment in segments}
+    fitting = (k for k in range(1, 61) if all(math.isclose(r * k, round(r * k), abs_tol=1e-6) for r in rates))
+    return next(fitting, 1)
 
 
 def _read(

@@ -22,6 +22,7 @@ from pathlib import Path
 from daemon.model.outgoing import Lane
 from daemon.store import schema
 from daemon.store.connection import open_reading, open_writing
+from daemon.store.imports import PREFIX
 from daemon.store.sending import as_json
 
 MANIFEST = "manifest.json"
@@ -166,7 +167,8 @@ def _renumber(recorded: Path) -> None:
     db = open_writing(recorded)
     try:
         schema.apply(db)
-        boot = db.execute("SELECT max(id) FROM boots").fetchone()[0]
+        live = "SELECT max(id) FROM boots WHERE boot NOT LIKE ?"
+        boot = db.execute(live, (f"{PREFIX}%",)).fetchone()[0]
         if boot is None:
             return
         body: dict[str, object] = {"name": "restored", "numbers": [], "detail": "", "evidence": None}

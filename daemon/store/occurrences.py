@@ -13,6 +13,7 @@ from typing import Any
 
 from daemon.model.alarms import ChangeKind, Values
 from daemon.model.signals import Nanos
+from daemon.store.imports import PREFIX
 
 ACTS = (
     ChangeKind.AUDIO_PAUSED,
@@ -197,11 +198,14 @@ class AlarmLog:
         return sorted(row for (row,) in found)
 
     def runs(self, bed: str) -> list[tuple[str, Nanos, Nanos | None]]:
-        """Boot, begin and end of every stretch that a process recorded, oldest first; no end: it goes on."""
+        """Boot, begin and end of every stretch that a process recorded, oldest first; no end: it goes on.
+
+        What was imported is none: nobody watched over it here.
+        """
         return self._db.execute(
             "SELECT boots.boot, s.began_ns, s.ended_ns FROM runs s JOIN boots ON boots.id = s.boot"
-            " JOIN bedsides ON bedsides.id = s.bed WHERE bedsides.bed = ? ORDER BY s.id",
-            (bed,),
+            " JOIN bedsides ON bedsides.id = s.bed WHERE bedsides.bed = ? AND boots.boot NOT LIKE ? ORDER BY s.id",
+            (bed, f"{PREFIX}%"),
         ).fetchall()
 
 

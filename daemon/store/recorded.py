@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from daemon.model.signals import Nanos
+from daemon.store.imports import PREFIX
 from daemon.store.reader import Reader
 from daemon.store.sessions import Occupant
 
@@ -34,6 +35,11 @@ class RecordedSession:
     rate_hz: float | None
     utc_offset_ns: int
     clock_is_set: bool
+
+    @property
+    def source(self) -> Literal["live", "import"]:
+        """Whether it was recorded here, or comes from a device's own card (store/imports.py)."""
+        return "import" if self.boot.startswith(PREFIX) else "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,10 @@ _SESSIONS = """
 def sessions(
     reader: Reader, *, bed: str | None = None, patient: str | None = None, most: int = 50
 ) -> list[RecordedSession]:
-    """The newest sessions, newest first; of one bed, of one patient (an id), or all."""
+    """The newest sessions by their beginning, newest first, one that goes on before all; of a bed, of a patient (an id), or all."""
     rows = reader.db.execute(
         f"{_SESSIONS} WHERE coalesce(bedsides.bed = ?, 1) AND coalesce(patient ->> '$.patient_id' = ?, ? IS NULL)"
-        " ORDER BY s.id DESC LIMIT ?",
+        " ORDER BY s.ended_ns IS NULL DESC, s.began_ns + coalesce(o.utc_offset_ns, 0) DESC, s.id DESC LIMIT ?",
         (bed, patient, patient, most),
     )
     return [_session(row) for row in rows]

@@ -184,6 +184,16 @@ class Writer:
         """The box's clock was set or has stepped: UTC = t_ns + utc_offset_ns explains this whole boot from now on."""
         self._intake.row("", ClockOffset(self._now(), utc_offset_ns, is_set))
 
+    async def aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What a short transaction of somebody else's gives, done between two commits; it must leave none open.
+
+        Raises what `work` raises, and sqlite3.OperationalError where the file cannot be written now.
+        """
+        db = self._db
+        if db is None or self._failed_since_ns is not None or self._stopping.is_set():
+            raise sqlite3.OperationalError("the store does not write now")
+        return await db.run(work)
+
     # --- the committing task -----------------------------------------------------------------------------
 
     def _wake_up(self) -> None:

@@ -17,7 +17,8 @@ export function sessionRow(session) {
   if (session.clock !== "set") head.append(` (${say("alarms.time_unsure")})`);
   head.append(make("small", name));
   const end = ended === null ? say("sessions.goes") : timed(ended, began);
-  row.append(head, cell(who ?? NOT_KNOWN, id ?? ""), cell(end, by ? say(`sessions.ended.${by}`, {}, by) : ""));
+  const how = session.source === "import" ? say("sessions.imported", { device: session.device_serial }) : by && say(`sessions.ended.${by}`, {}, by);
+  row.append(head, cell(who ?? NOT_KNOWN, id ?? ""), cell(end, how));
   row.append(...results(summary));
   [...row.querySelectorAll("td")].forEach((one, i) => Object.assign(one.dataset, { label: say(`sessions.column.${COLUMNS[i]}`) }));
   return row;
