@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import deque
 from typing import ClassVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from firmware_bridge.vlp import messages
 from firmware_bridge.vlp.messages import BITS, CODE, TYPES, Entry, Offer
 from firmware_bridge.vlp.wire import Type
 
-U8, I16 = 0, 1
+U8, I16, I32 = 0, 1, 2
 NO_VALUE = -(2**15)
 
 CPAP_MODES = ("Standby", "CPAP")
@@ -41,6 +42,10 @@ def _wave(ch: int, rate_hz: float, lsb: float, name: str, unit: str) -> Entry:
 
 def _number(ch: int, lsb: float, name: str, unit: str) -> Entry:
     return Entry(ch, I16, 0, 1.0 if name == "leak" else 0.0, lsb, 0.0, 0.0, name, unit)
+
+
+def _hours(ch: int, name: str) -> Entry:
+    return Entry(ch, I32, 0, 0.0, 0.01, 0.0, 0.0, name, "h")
 
 
 def _state(ch: int, name: str, words: tuple[str, ...]) -> Entry:
@@ -74,6 +79,10 @@ class _Machine(VlpDevice):
     @abstractmethod
     def _said(self, numbers: Numbers) -> dict[int, float | None]:
         """Numbers (in the channel's unit) and states (the place of their word), by channel."""
+
+    def _hours_run(self, before: float) -> float:
+        """The counter of a machine that had run for so many hours when it was switched on."""
+        return before + self._rows / self.rate_hz / 3600
 
     def _counts(self, ch: int, values: Rows) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
         """Values in a channel's unit as it sends them."""
@@ -118,6 +127,8 @@ class VlpCpap(_Machine):
         _state(8, "mode", CPAP_MODES),
         _state(9, "mask", ("off", "on")),
         _state(10, "event", CPAP_EVENTS),
+        _number(11, 0.01, "pressure", "cmH2O"),
+        _hours(12, "hours"),
     )
     OFFERS: ClassVar[tuple[Offer, ...]] = (
         Offer(1, 4_000, 20_000, 200, 10_000, "target_pressure", "cmH2O"),
@@ -125,12 +136,14 @@ class VlpCpap(_Machine):
     )
 
     def _begin(self, now_ns: Nanos) -> None:
+        self._pressures: deque[float] = deque(maxlen=round(self.rate_hz / self.BLOCK))
         super()._begin(now_ns)
         if isinstance(self.body, Patient) and self.body.lungs.machine_on:
             pressure = round(self.body.lungs.cpap_cm_h2o / 0.2) * 200
             self._remember("target_pressure", pressure)
 
     def _waves(self, rows: Rows) -> list[bytes]:
+        self._pressures.append(float(rows[:, AIRWAY_PRESSURE].mean()))
         return [self._channel(0, rows[:, FLOW]), self._channel(1, rows[:, AIRWAY_PRESSURE])]
 
     def _said(self, numbers: Numbers) -> dict[int, float | None]:
@@ -145,6 +158,8 @@ class VlpCpap(_Machine):
             8: 0 if numbers.mask_on is None else 1,
             9: int(bool(numbers.mask_on)),
             10: CPAP_EVENTS.index(word) if word in CPAP_EVENTS else 0,
+            11: sum(self._pressures) / len(self._pressures),  # over the second
+            12: self._hours_run(4_321.0),
         }
 
     def _refuses(self, name: str, value: int) -> str:  # noqa: ARG002 - any pressure is refused
@@ -179,6 +194,8 @@ class VlpOxygen(_Machine):
         _number(7, 1.0, "battery", "%"),
         _state(8, "alarm_code", ALARM_CODES),
         _state(9, "night_mode", ("off", "on")),
+        _number(10, 0.1, "set_flow", "L/min"),
+        _hours(11, "o2_hours"),
     )
     OFFERS: ClassVar[tuple[Offer, ...]] = (
         Offer(1, 500, 10_000, 500, 5_000, "flow_rate", "L/min"),
@@ -203,6 +220,8 @@ class VlpOxygen(_Machine):
             7: numbers.battery_pct,
             8: ALARM_CODES.index(alarm) if alarm in ALARM_CODES else 0,
             9: self.setting("night_mode"),
+            10: self.setting("flow_rate"),
+            11: self._hours_run(8_765.0),
         }
 
     def _refuses(self, name: str, value: int) -> str:

@@ -56,6 +56,7 @@ NUMBERS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("hours", "h"): "cpap_hours",
         ("purity", "%"): "o2_purity",
         ("flow", "L/min"): "o2_flow",
+        ("set_flow", "L/min"): "o2_set_flow",
         ("temperature", "degC"): "o2_temperature",
         ("battery", "%"): "o2_battery",
         ("tank", "kPa"): "o2_pressure",

@@ -103,6 +103,10 @@ def test_the_cpap_shows_the_patient_in_our_names_and_units():
     assert last(frames, "cpap_set_pressure") == Number("cpap_set_pressure", 10.0, "cmH2O")
     assert last(frames, "cpap_respiration_rate") == Number("cpap_respiration_rate", 15.0, "/min")
     assert last(frames, "cpap_leak").unit == "L/min"
+    assert last(frames, "cpap_pressure").value == pytest.approx(
+        np.mean(counts[1, -25:]) * pressure.gain, abs=0.5
+    )
+    assert last(frames, "cpap_hours") == Number("cpap_hours", 4321.01, "h")
     assert last(frames, "mode") == Status("mode", "CPAP")
     assert last(frames, "mask") == Status("mask", "on")
 
@@ -146,6 +150,8 @@ def test_flow_and_night_mode_act_on_the_concentrator():
     assert talk.set("night_mode", 1).ok
 
     assert talk.body.flow_lpm == 3.5
+    assert last(talk.frames, "o2_set_flow") == Number("o2_set_flow", 3.5, "L/min")
+    assert last(talk.frames, "o2_hours") == Number("o2_hours", 8765.0, "h")
     assert last(talk.run(2.0), "night_mode") == Status("night_mode", "on")
 
 
