@@ -39,6 +39,8 @@ UNITS = {
         Unit("/min", "/min"),
         Unit("ms", "ms", 264338, "MDC_DIM_MILLI_SEC"),
         Unit("s", "s", 264320, "MDC_DIM_SEC"),
+        Unit("h", "h", 264384, "MDC_DIM_HR"),
+        Unit("/h", "/h"),
         Unit("Hz", "Hz"),
         Unit("V", "V", 266400, "MDC_DIM_VOLT"),
         Unit("mV", "mV", 266418, "MDC_DIM_MILLI_VOLT"),
@@ -49,6 +51,15 @@ UNITS = {
         Unit("deg", "deg"),
         Unit("degC", "Cel", 268192, "MDC_DIM_DEGC"),
         Unit("g", "[g]"),  # acceleration in units of standard gravity
+        Unit("mL", "mL", 263762, "MDC_DIM_MILLI_L"),
+        Unit("L", "L", 263744, "MDC_DIM_L"),
+        Unit("L/s", "L/s"),
+        Unit("L/min", "L/min", 265216, "MDC_DIM_L_PER_MIN"),
+        Unit("mL/min", "mL/min"),
+        Unit("cmH2O", "cm[H2O]", 266048, "MDC_DIM_CM_H2O"),
+        Unit("cmH2O s/L", "cm[H2O].s/L"),
+        Unit("mbar", "mbar"),
+        Unit("kPa", "kPa", 265987, "MDC_DIM_KILO_PASCAL"),
     )
 }
 
@@ -84,6 +95,42 @@ OBSERVABLES = {
         Observable("hf_power", "ms2"),
         Observable("lf_hf", "1"),
         Observable("respiration_rate", "/min", "9279-1", 151562, "MDC_RESP_RATE"),
+        # Of the flow at a mask (daemon/dsp/respiration); the lead is "flow".
+        Observable("minute_volume", "L/min"),
+        Observable("tidal_volume", "mL"),
+        Observable("expired_volume", "mL"),
+        Observable("inspiratory_time", "s"),
+        Observable("since_breath", "s"),  # since the last breath began
+        Observable("flow_limitation", "1"),  # 0 round .. 1 flat
+        Observable("snore", "cmH2O"),
+        Observable("leak", "L/min"),  # unintended
+        Observable("total_leak", "L/min"),  # with the vent's
+        # By flow alone, without an oxygen or arousal criterion: no AHI of a sleep laboratory.
+        Observable("ahi", "/h"),
+        Observable("ahi_last_hour", "/h"),
+        Observable("usage_hours", "h"),
+        Observable("therapy_pressure_median", "cmH2O"),
+        Observable("therapy_pressure_p95", "cmH2O"),
+        Observable("leak_median", "L/min"),
+        Observable("leak_p95", "L/min"),
+        Observable("cheyne_stokes_share", "%"),
+        # Of what an oximeter says (daemon/dsp/oximetry).
+        Observable("pulse_rate", "bpm", "8889-8", 149530, "MDC_PULS_OXIM_PULS_RATE"),
+        Observable("pleth_quality", "1"),
+        Observable("odi3", "/h"),
+        Observable("odi4", "/h"),
+        Observable("spo2_baseline", "%"),
+        Observable("spo2_lowest", "%"),
+        Observable("spo2_below_90", "%"),  # of the valid time
+        Observable("spo2_below_88", "%"),
+        # Of an oxygen concentrator (daemon/dsp/oxygen).
+        Observable("o2_purity", "%"),
+        Observable("o2_flow", "L/min"),
+        Observable("o2_warm", "1"),  # 0 while it warms up, then 1
+        Observable("half_cycle", "s"),
+        Observable("bed_pressure_swing", "kPa"),
+        Observable("compressor_health", "%"),  # of the swing when it was learned
+        Observable("valve_asymmetry", "%"),
     )
 }
 

@@ -1,21 +1,22 @@
 """The signal half of a bed: items in, findings out, in the order in which they are due.
 
 A bed's analysis follows one ECG stream: the one with the most leads of those that speak. A stream with more leads takes
-over from one with fewer; any other has to wait until the followed one has been silent for two seconds. So it is with pulse
-waves, which may come with the ECG or by themselves. Other streams, a device's own numbers and the box's Facts pass by. A
-new segment begins everything anew, except the screen's settings.
+over from one with fewer; any other has to wait until the followed one has been silent for two seconds. Pulse waves, airflow,
+oximeter and concentrator are followed at the same time (beside.py). Other streams and the box's Facts pass by. A new segment
+begins everything anew, except the screen's settings and what a night adds up to.
 """
 
 from __future__ import annotations
 
+from daemon.dsp.beside import Beside
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.detect import QrsTable
 from daemon.dsp.ecg.trees import ClassTable
 from daemon.dsp.interpret import Tables
 from daemon.dsp.leads import Montage
-from daemon.dsp.pulse import PulseSegment, has_pulse
 from daemon.dsp.rate import NO_SIGNAL_NS
 from daemon.dsp.segment import EcgSegment
+from daemon.dsp.traces import Traces
 from daemon.model.findings import Finding, Metric, Why
 from daemon.model.signals import Command, Item, LeadState, Nanos, SampleBlock, Segment, Tick
 
@@ -35,21 +36,27 @@ class Pipeline:
         self._further = further
         self.display = display
         self._current: EcgSegment | None = None
-        self._pulse: PulseSegment | None = None
-        self._pulse_until_ns: Nanos = 0
+        self._beside = Beside()
+        self._traces = None if display is None else Traces()
         self._silent = False
         self._unattached = False
 
     def push(self, item: Item) -> list[Finding]:
         """What this item lets be said. Gaps are seen in the sample numbers; values that cannot be are ignored."""
+        beside = self._beside.push(item)
+        found = self._of_ecg(item)
+        if isinstance(item, SampleBlock) and self._traces is not None:
+            beside += self._traces.push(item)
+        return sorted([*found, *beside], key=lambda finding: finding.due_ns) if beside else found
+
+    def _of_ecg(self, item: Item) -> list[Finding]:
+        """What the ECG and the screen's settings have to do with it."""
         if isinstance(item, SampleBlock):
-            pulse = self._pulse_of(item)
             current = self._following(item.segment)
             if current is None:
-                return pulse
+                return []
             self._silent = False
-            found = current.push(item)
-            return sorted([*found, *pulse], key=lambda finding: finding.due_ns) if pulse else found
+            return current.push(item)
         if isinstance(item, LeadState):
             current = self._following(item.segment)
             if current is not None:
@@ -62,7 +69,8 @@ class Pipeline:
 
     def finish(self) -> list[Finding]:
         """The recording is over: what was still open, as far as it is known."""
-        return [] if self._current is None else self._current.finish()
+        found = [] if self._current is None else self._current.finish()
+        return sorted([*found, *self._beside.finish()], key=lambda finding: finding.due_ns)
 
     def _following(self, segment: Segment) -> EcgSegment | None:
         """The analysis of this segment, begun if it is the one to follow; None if it is not."""
@@ -79,19 +87,6 @@ class Pipeline:
         self._current = EcgSegment(segment, montage, self._table, self.display, self._classes, self._further)
         self._silent = False
         return self._current
-
-    def _pulse_of(self, block: SampleBlock) -> list[Finding]:
-        """What the block shows of the pulse: of the stream that is followed, another's once that one has been silent."""
-        followed = self._pulse
-        if followed is None or followed.segment.id != block.segment.id:
-            other = followed is not None and followed.segment.stream.id != block.segment.stream.id
-            if other and block.t0_ns - self._pulse_until_ns <= NO_SIGNAL_NS:
-                return []
-            if not has_pulse(block.segment.stream):
-                return []
-            followed = self._pulse = PulseSegment(block.segment)
-        self._pulse_until_ns = block.time_of(block.first + block.n)
-        return list(followed.push(block))
 
     def _tick(self, t_ns: Nanos) -> list[Finding]:
         if self._current is None:

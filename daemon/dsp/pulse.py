@@ -1,5 +1,8 @@
 """The pulse in a pleth or arterial pressure wave: its rate, and how far it can be trusted.
 
+An oximeter's own pleth goes up with each beat as a pressure does; the light of a raw photoplethysmogram dips, and its way back
+up is the rise that is found.
+
 Every half second the last 14 s are looked at, in means of about 20 ms. A pulse is a steep rise: the sum of the rises within
 128 ms (Zong 2003), its peaks at least 270 ms apart and 0.4 of the usual ones. What is said is how regular the rises are and
 how alike in size; a pulse that stays away is none at once, so that a heart that stops is not held up by what was before.
@@ -7,19 +10,20 @@ how alike in size; a pulse that stays away is none at once, so that a heart that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from daemon.dsp.ecg.ring import Ring
-from daemon.model.findings import LIVE_STEP_NS, Evidence, Metric, Why
+from daemon.model.findings import LIVE_STEP_NS, Evidence, Finding, Metric, Why
 from daemon.model.signals import Channel, Counts, Nanos, Quantity, SampleBlock, Segment, Stream
 
 Floats = npt.NDArray[np.float64]
 
 RULE = "pulse/1"
 NAME, UNIT = "pulse_rate", "bpm"
+QUALITY = "pleth_quality"
 MEAN_HZ, EVERY_S, SPAN_S, SLOWEST_HZ = 50.0, 0.5, 14.0, 25.0
 SMOOTH_S, RISE_S, REFRACTORY_S, SHARE = 0.1, 0.128, 0.27, 0.4
 RISES_A_PULSE = 1.5
@@ -93,6 +97,13 @@ def has_pulse(stream: Stream) -> bool:
     return stream.rate_hz >= SLOWEST_HZ and any(is_pulse(channel) for channel in stream.channels)
 
 
+def pulse_rank(stream: Stream) -> tuple[float, ...] | None:
+    """Of two streams the one with the greater rank is followed: an oximeter's pleth first. None: no pulse in it."""
+    if not has_pulse(stream):
+        return None
+    return (float(any(channel.quantity is Quantity.PLETH for channel in stream.channels)),)
+
+
 class PulseSegment:
     """The pulse waves of one segment; the best of its channels speaks. ValueError for a stream that shows none."""
 
@@ -102,6 +113,7 @@ class PulseSegment:
         self._rows = [k for k, channel in enumerate(segment.stream.channels) if is_pulse(channel)]
         if not has_pulse(segment.stream):
             raise ValueError("no pulse wave, or too few samples of it")
+        self._pleth = [segment.stream.channels[k].quantity is Quantity.PLETH for k in self._rows]
         self._gain = np.array([[segment.stream.channels[k].gain] for k in self._rows])
         self._of = max(round(rate_hz / MEAN_HZ), 1)  # samples that a mean is taken of
         self._mean_hz = rate_hz / self._of
@@ -118,8 +130,8 @@ class PulseSegment:
         self._decision = mean // self._every + 1
         return mean * self._of
 
-    def push(self, block: SampleBlock) -> list[Metric]:
-        """Take the next block: the pulse at each half second that it completes."""
+    def push(self, block: SampleBlock) -> list[Finding]:
+        """Take the next block: the pulse at each half second that it completes, and how good a pleth is."""
         counts, first = block.counts[self._rows], block.first
         if self._next is None or first > self._next:
             self._next = self._restart(first)
@@ -131,15 +143,15 @@ class PulseSegment:
         n = held.shape[1] // self._of * self._of
         means = held[:, :n].reshape(len(held), -1, self._of).mean(axis=2) * self._gain
         self._rest = held[:, n:]
-        said: list[Metric] = []
+        said: list[Finding] = []
         for at in range(0, means.shape[1], self._span):  # so that what is held stays bounded
             self._means.append(means[:, at : at + self._span])
             said += self._decide(block)
             self._means.forget(self._means.end - 2 * self._span)
         return said
 
-    def _decide(self, block: SampleBlock) -> list[Metric]:
-        said: list[Metric] = []
+    def _decide(self, block: SampleBlock) -> list[Finding]:
+        said: list[Finding] = []
         while self._decision * self._every <= self._means.end:
             stop = self._decision * self._every
             self._decision += 1
@@ -147,7 +159,11 @@ class PulseSegment:
             found = [judge(row, self._mean_hz) if len(row) > 2 else NONE for row in x]
             best = max(found, key=lambda pulse: pulse.quality)
             last = stop * self._of - 1
-            said.append(self._metric(best, block.time_of(last), last))
+            pulse = self._metric(best, block.time_of(last), last)
+            said.append(pulse)
+            pleth = [one.quality for one, is_pleth in zip(found, self._pleth, strict=True) if is_pleth]
+            if pleth:
+                said.append(replace(pulse, name=QUALITY, value=max(pleth), unit="1", why=None))
         return said
 
     def _metric(self, pulse: Pulse, t_ns: Nanos, last: int) -> Metric:

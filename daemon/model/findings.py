@@ -69,6 +69,7 @@ class Why(StrEnum):
         "inconsistent"  # the limb leads do not add up (I + III is not II): their scales or places are wrong
     )
     NO_RHYTHM = "no_rhythm"  # no beats of a rhythm that it can be measured in
+    NO_BREATHS = "no_breaths"  # flow is seen and nobody breathes
     ANALYSIS_FAILED = "analysis_failed"
 
 
@@ -230,7 +231,9 @@ class Conclusions:
 
 @dataclass(frozen=True, slots=True)
 class DisplayBlock:
-    """Filtered samples for the screen: float32 of shape (leads, n) in mV, NaN where there is nothing to draw.
+    """Filtered samples for the screen: float32 of shape (leads, n), NaN where there is nothing to draw.
+
+    In mV where `units` is empty (an ECG), else each row in its own; `leads` are then names of channels (dsp/traces.py).
 
     Sample numbers are the segment's, so the delay of the display filters is already taken out of `first`.
     `chain` names the filters that were on, in order, as printed on the screen.
@@ -244,6 +247,7 @@ class DisplayBlock:
     leads: tuple[str, ...]
     values: npt.NDArray[np.float32]
     chain: tuple[str, ...]
+    units: tuple[str, ...] = ()
 
 
 Finding = Beat | Metric | Quality | Waves | Rhythm | RunCounted | Event | Conclusions | DisplayBlock

@@ -16,6 +16,8 @@ WORDS: dict[str, str] = {
     "row.airway_pressure": "Paw",
     "row.respiration": "Resp",
     "row.tank_pressure": "Tank",
+    "row.bed_a": "Sieve A",
+    "row.bed_b": "Sieve B",
     # Panels of numbers.
     "panel.oximeter": "Oximeter",
     "panel.cpap": "CPAP",
@@ -31,8 +33,7 @@ WORDS: dict[str, str] = {
     "figure.cpap_tidal_volume": "VT",
     "figure.cpap_minute_volume": "MV",
     "figure.cpap_ahi": "AHI",
-    "figure.cpap_set_pressure": "Set pressure",
-    "figure.cpap_set_pressure.line": "set {value}",
+    "figure.cpap_set_pressure": "Set",
     "figure.cpap_humidity": "Humidity",
     "figure.cpap_humidity.line": "humidity {value}",
     "figure.usage_hours": "Tonight",

@@ -2,7 +2,7 @@
 
     VITALD_DATA=... python -m tests.accuracy.table
 
-Makes reached.json anew too, so that the page and what the tests hold us to are of one measurement. The others' figures come
+Makes reached.json and nights.json anew too, so that the page and what the tests hold us to are of one measurement. The others' figures come
 from peers.json, which `peers.py` writes, with their versions and the day.
 """
 
@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import peers as speed
-from tests.accuracy import figures, test_intervals
+from tests.accuracy import figures, nights, test_intervals
 from tests.accuracy.analysed import analyse_all
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/accuracy.md"
 MARKS = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
-HEAD = """# How accurate the ECG analysis is
+HEAD = """# How accurate the analysis is
 
 *Made by `python -m tests.accuracy.table` on {day}; do not edit.* Figures are measured through `vitald analyse`, that is with the
 streaming analysis that runs at the bed, and scored by `tests/accuracy/ec57.py` (ANSI/AAMI EC57, window 150 ms, flutter left out).
@@ -64,7 +64,7 @@ By time. "Delay": from the onset of an episode to the moment it is said, median.
 """
 
 
-def page(ours: dict[str, figures.Figures], peers: dict, intervals: str, speed: str) -> str:
+def page(ours: dict[str, figures.Figures], peers: dict, intervals: str, breathing: str, speed: str) -> str:
     day = datetime.now(UTC).date().isoformat()
     parts = [
         HEAD.format(day=day, peers_day=peers.get("day", "an earlier day"), versions=peers["versions"]),
@@ -91,7 +91,7 @@ def page(ours: dict[str, figures.Figures], peers: dict, intervals: str, speed: s
     for case in figures.RHYTHMS:
         values = (f"{ours[case][key]:.1f}" for key in ("se", "sp", "episode_se", "delay_p50_s"))
         parts.append(f"| {case} | {' | '.join(values)} |\n")
-    parts.append(f"\n{intervals}\n{speed}")
+    parts.append(f"\n{intervals}\n{breathing}\n{speed}")
     return "".join(parts)
 
 
@@ -136,7 +136,10 @@ def main() -> None:
     reached["figures"] = {c: {k: round(v, 3) for k, v in f.items()} for c, f in ours.items()}
     (HERE / "reached.json").write_text(json.dumps(reached, indent=1) + "\n")
     peers = json.loads((HERE / "peers.json").read_text())
-    PAGE.write_text(page(ours, peers, test_intervals.section(), speeds()), encoding="utf-8", newline="\n")
+    slept = nights.scored(data)
+    nights.REACHED.write_text(json.dumps(nights.figures(slept), indent=1) + "\n")
+    text = page(ours, peers, test_intervals.section(), nights.section(slept), speeds())
+    PAGE.write_text(text, encoding="utf-8", newline="\n")
     print(PAGE.read_text(encoding="utf-8"))
 
 
