@@ -24,7 +24,7 @@ from webui.viewer import GONE_AFTER_S, Report, Viewer, keep_buffers_small
 
 HEARTBEAT_S = 1.0
 _PING_S = 5.0
-_BED_INDEX = struct.Struct("<xxH")
+_INDEX = struct.Struct("<xxH")
 
 log = logging.getLogger(__name__)
 
@@ -107,12 +107,16 @@ class Relay:
             if self._silent_since is not None:
                 self._set_silent(None)
             if isinstance(event, WaveFrame):
-                bed = self._beds.get(_BED_INDEX.unpack_from(event.frame)[0])
+                bed = self._beds.get(_INDEX.unpack_from(event.frame)[0])
                 for viewer in self._watching(bed) if bed is not None else ():
                     viewer.offer_waves(event.frame)
             elif isinstance(event.message, State):
                 self._state = event
-                self._beds = {bed.index: bed.bed for bed in event.message.beds}
+                self._beds = {
+                    index: bed.bed
+                    for bed in event.message.beds
+                    for index in (bed.index, *(trace.index for trace in bed.traces))
+                }
                 self._offer("state", event.text)
             elif isinstance(event.message, BeatSeen):
                 for viewer in self._watching(event.message.bed):

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.control.messages import ScreenState
 
-QUEUED_FRAMES = 40
-"""Waves kept for a viewer: 2 s at 20 frames a second; then the oldest goes."""
+QUEUED_FRAMES = 80
+"""Waves kept for a viewer: those of an ECG at 20 frames a second and of two other streams for 2 s; then the oldest goes."""
 
 QUEUED_BEATS = 20
 LATE_AFTER_S = 2.0

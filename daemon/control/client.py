@@ -28,6 +28,8 @@ MAX_BACKOFF_S = 0.25
 """A restarted daemon is shown again within about a second; longer waits look dead."""
 
 ANSWER_WITHIN_S = 3.0
+DEVICE_WITHIN_S = 12.0
+"""A setting of a device is answered when the device has answered (server.py: ANSWERED_WITHIN_S)."""
 _LARGEST_MESSAGE = 1 << 20
 _BASE = "http://vitald"
 _LIVE: TypeAdapter[Live] = TypeAdapter(Annotated[Live, Field(discriminator="type")])
@@ -102,7 +104,9 @@ class ControlClient:
 
     async def act(self, act: Act) -> Acted:
         """Hand in an operator's act; the answer says whether it was done. Raises `NotAnswering`."""
-        return Acted.model_validate_json(await self._ask("POST", "/command", act.model_dump_json().encode()))
+        within_s = DEVICE_WITHIN_S if act.verb == "set_device" else ANSWER_WITHIN_S
+        body = act.model_dump_json().encode()
+        return Acted.model_validate_json(await self._ask("POST", "/command", body, within_s))
 
     async def limits(self, bed: str) -> LimitsTold:
         """The alarm limits of a bed, and those proposed from its present values. Raises `NotAnswering`."""
@@ -112,10 +116,15 @@ class ControlClient:
         """Say which pages are open. Raises `NotAnswering`."""
         await self._ask("POST", "/screens", seen.model_dump_json().encode())
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    async def _ask(
+        self, method: str, path: str, body: bytes | None = None, within_s: float = ANSWER_WITHIN_S
+    ) -> bytes:
         headers = {"Content-Type": "application/json"} if body else {}
+        asked = self._session.request(
+            method, _BASE + path, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=within_s)
+        )
         try:
-            async with self._session.request(method, _BASE + path, data=body, headers=headers) as response:
+            async with asked as response:
                 response.raise_for_status()
                 return await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -40,8 +40,8 @@ from daemon.model.signals import (
     Tick,
 )
 
-WAVES_KEPT = 50
-"""Wave frames kept for a late subscriber, a bed: about 2 s."""
+WAVES_KEPT = 80
+"""Wave frames kept for a late subscriber, a bed: about 2 s of an ECG and four other streams."""
 
 BEATS_KEPT = 32
 
@@ -113,7 +113,8 @@ class LiveHub:
     ) -> None:
         self._boot, self._version, self._box, self._demo = boot, version, box, demo
         self._beds = {
-            bed: KnownBed(bed, index, name, display) for index, (bed, name, display) in enumerate(beds)
+            bed: KnownBed(bed, index, name, display, len(beds))
+            for index, (bed, name, display) in enumerate(beds)
         }
         self._boards: dict[str, AlarmBoard] = {}
         self._facts: dict[tuple[str, str], FactSeen] = {}
@@ -227,11 +228,15 @@ class LiveHub:
                 bed.concluded(finding)
 
     def _waves(self, bed: KnownBed, block: DisplayBlock) -> None:
-        if bed.announce(block):
+        announced = bed.announce_trace(block) if block.units else (bed.index, bed.announce(block))
+        if announced is None:
+            return
+        index, is_new = announced
+        if is_new:
             self._say_state()  # the page must know what the next frame holds before it comes
         if not self._subscriptions:
             return
-        frame = encode_waves(bed.index, block)
+        frame = encode_waves(index, block)
         for subscription in self._subscriptions:
             subscription.offer_waves(frame)
 

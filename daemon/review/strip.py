@@ -75,7 +75,9 @@ def strip(
     pipeline = Pipeline(table, settings)
     drawn: list[DisplayBlock] = []
     for _, item in sorted(items, key=lambda due: due[0]):
-        drawn += [found for found in pipeline.push(item) if isinstance(found, DisplayBlock)]
+        drawn += [
+            found for found in pipeline.push(item) if isinstance(found, DisplayBlock) and not found.units
+        ]
     beats = tuple((beat.t_ns, beat.label) for beat in reader.beats(boot, t0_ns, t1_ns, bed=bed))
     if not drawn:
         nothing = np.zeros((0, 0), np.float32)

@@ -32,6 +32,7 @@ from daemon.control.messages import (
 from daemon.control.waves import encode_waves
 from daemon.model.findings import DisplayBlock
 from daemon.model.signals import Segment, Stream
+from tests.webui._attached import Attached
 from tests.webui._ward import Ward
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -98,10 +99,14 @@ class Feeder:
         self.flowing = True
         self.talking = True
         self.refuse = ""
+        self.answered = asyncio.Event()  # a device answers at once, unless a test clears it
+        self.answered.set()
         self.leads = LEADS
         self.acts: list[Act] = []
         self.facts: tuple[FactSeen, ...] = ()
         self.numbers: dict[str, MetricState] = {}
+        self.others: tuple[Attached, ...] = ()  # at the first bed
+        self.ecg = True
         self.rhythms: tuple[RhythmState, ...] = ()
         self.long: tuple[MeasuredSeen | EventsSeen, ...] = ()
         self.ward: Ward | None = None  # whoever has alarms; set it with `attend`
@@ -117,6 +122,7 @@ class Feeder:
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
         app.router.add_get("/limits", self._limits)
+        app.router.add_get("/proposals", self._proposals)
         app.router.add_post("/command", self._command)
         app.router.add_post("/screens", self._screens)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -157,7 +163,8 @@ class Feeder:
             **dict.fromkeys(("bytes_damaged", "samples_lost"), 0),
         )
         segment, chain = f"segment-{self.connection}", ("0.5–40 Hz", "notch 50 Hz")
-        waves = WaveState(leads=self.leads, rate_hz=RATE, chain=chain, segment=segment)
+        waves = WaveState(leads=self.leads, rate_hz=RATE, chain=chain, segment=segment) if self.ecg else None
+        own = (metrics, (device,)) if self.ecg else ({}, ())
         beds = tuple(
             BedState(
                 bed=key,
@@ -165,12 +172,15 @@ class Feeder:
                 name=key,
                 display=self.display,
                 waves=waves,
-                metrics=metrics,
-                quality=self.quality,
+                metrics=own[0] | {k: v for one in others for k, v in one.metrics(now).items()},
+                traces=tuple(trace for one in others if (trace := one.waves()) is not None),
+                statuses=tuple(status for one in others for status in one.statuses(now)),
+                quality=self.quality if self.ecg else {},
                 rhythms=self.rhythms,
-                devices=(device,),
+                devices=(*own[1], *(one.device(self._began) for one in others)),
             )
             for i, key in enumerate(self.beds)
+            for others in [self.others if i == 0 else ()]
         )
         return State(
             seq=self.seq,
@@ -228,7 +238,10 @@ class Feeder:
                 continue
             if self.ward is not None and self.ward.run():
                 await self._alarms()
-            if self.flowing:
+            for other in self.others:
+                if (frame := other.frame(self._began, boot_ns())) is not None:
+                    await self._send(frame)
+            if self.flowing and self.ecg:
                 for bed in range(len(self.beds)):
                     frame = self.frame(n, bed)
                     for _ in range(self.copies):
@@ -272,6 +285,9 @@ class Feeder:
             raise web.HTTPNotFound
         return web.json_response(text=told.model_dump_json())
 
+    async def _proposals(self, _request: web.Request) -> web.Response:
+        return web.json_response({"proposals": []})
+
     async def _screens(self, request: web.Request) -> web.Response:
         self.screens.append(ScreensSeen.model_validate_json(await request.read()))
         return web.Response(status=204)
@@ -287,6 +303,10 @@ class Feeder:
             )
         if self.refuse:
             return web.json_response(text=Acted(id=act.id, acted=False, error=self.refuse).model_dump_json())
+        if act.verb in {"set_device", "assign_device"}:
+            if act.verb == "set_device":
+                await self.answered.wait()
+            return web.json_response(text=Acted(id=act.id, acted=True).model_dump_json())
         values = {key: int(value) if key == "mains_hz" else value for key, value in act.values.items()}
         self.display = DisplayState.model_validate({**self.display.model_dump(), **values})
         await self.say()

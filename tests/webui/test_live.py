@@ -54,7 +54,7 @@ async def test_a_viewer_gets_the_waves_of_its_own_bed_only(tmp_path, feeder_of, 
         for _ in range(30):
             message = await ws.receive(timeout=3)
             if message.type is aiohttp.WSMsgType.BINARY:
-                seen.add(decode_waves(message.data).bed_index)
+                seen.add(decode_waves(message.data).index)
 
     assert seen == {1}
 

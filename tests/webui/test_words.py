@@ -12,7 +12,18 @@ from daemon import words
 from daemon.model.findings import Grade, Trouble, Why
 from daemon.model.signals import LinkState
 from daemon.units import OBSERVABLES
-from daemon.words import en, en_alarms, en_clouds, en_ecg, en_wishes
+from daemon.words import (
+    en,
+    en_alarms,
+    en_breath,
+    en_clouds,
+    en_devices,
+    en_ecg,
+    en_import,
+    en_panels,
+    en_rows,
+    en_wishes,
+)
 from webui.pages import numbers
 
 ROOT = Path(webui.__file__).parent
@@ -55,8 +66,16 @@ BUILT = (
     "sessions.column.",
     "sessions.ended.",
     "sessions.done.",
+    "import.",
     "wish.",
     "setting.",
+    "row.",
+    "panel.",
+    "figure.",
+    "status.",
+    "device.",
+    "night.",
+    "settable.",
     "proposals.done.",
 )
 
@@ -129,9 +148,9 @@ def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> Non
 
 
 def test_no_sentence_is_written_twice() -> None:
-    tables = (en.WORDS, en_alarms.WORDS, en_clouds.WORDS, en_ecg.WORDS, en_wishes.WORDS)
+    rooms = (en, en_alarms, en_breath, en_clouds, en_devices, en_ecg, en_import, en_panels, en_rows, en_wishes)
 
-    assert sum(len(table) for table in tables) == len(words.table())
+    assert sum(len(room.WORDS) for room in rooms) == len(words.table())
 
 
 def test_every_help_line_belongs_to_a_sentence() -> None:

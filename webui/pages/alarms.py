@@ -28,11 +28,27 @@ ROWS = {
     "qtc-fridericia": ("qtc_very_long", "qtc_long"),
     "st": ("st_high", "st_low"),
     "respiration-rate": ("resp_high", "resp_low"),
+    "spo2": ("spo2_low_purity", "spo2_low_flow", "spo2_low_leak", "desat", "spo2_low", "spo2_high"),
+    "pulse-rate": ("pulse_high", "pulse_low"),
+    "cpap-pressure": ("cpap_pressure_high", "cpap_pressure_low"),
+    "cpap-leak": ("cpap_leak_high", "spo2_low_leak"),
+    "cpap-respiration-rate": ("resp_high", "resp_low"),
+    "o2-purity": ("o2_purity_low", "o2_purity_falling", "spo2_low_purity"),
+    "o2-flow": ("o2_flow_low", "spo2_low_flow"),
+    "o2-temperature": ("device_hot",),
+    "o2-battery": ("battery_empty", "battery_low"),
 }
 """Id of a tile -> rows of its alarms."""
 
-LIMITS = {"heart-rate": (("hr_low", "below"), ("hr_high", "above"))}
-"""Id of a tile -> (row, key) of the low and of the high limit that stand beside its number."""
+LIMITS: dict[str, tuple[tuple[str, str] | None, tuple[str, str] | None]] = {
+    "heart-rate": (("hr_low", "below"), ("hr_high", "above")),
+    "spo2": (("spo2_low", "below"), ("spo2_high", "above")),
+    "pulse-rate": (("pulse_low", "below"), ("pulse_high", "above")),
+    "cpap-pressure": (None, ("cpap_pressure_high", "above")),
+    "cpap-leak": (None, ("cpap_leak_high", "above")),
+    "o2-purity": (("o2_purity_low", "below"), None),
+}
+"""Id of a tile -> (row, key) of the low and of the high limit that stand beside its number; None where there is none."""
 
 
 TECHNICAL = (
@@ -56,6 +72,7 @@ TECHNICAL = (
     "disk_low",
     "clock_unset",
     "cloud_unreachable",
+    "device_alarm",
     "device_hot",
     "battery_empty",
     "battery_low",

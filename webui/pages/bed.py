@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.words import say
-from webui.pages import CONFIG, alarms, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed_names, numbers, panels, render
 
 
 async def page(request: web.Request) -> web.Response:
@@ -25,5 +25,6 @@ def show(request: web.Request, key: str) -> web.Response:
         name=names[key],
         beds=len(names),
         numbers=numbers,
-        facts={"page": "bed", "bed": key, **numbers.facts(), **alarms.facts()},
+        panels=panels,
+        facts={"page": "bed", "bed": key, **numbers.facts(), **panels.facts(), **alarms.facts()},
     )

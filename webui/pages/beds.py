@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from webui.pages import CONFIG, alarms, bed, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed, bed_names, numbers, panels, render
 
 
 async def page(request: web.Request) -> web.Response:
@@ -12,6 +12,5 @@ async def page(request: web.Request) -> web.Response:
     names = bed_names(request.app[CONFIG])
     if len(names) == 1:
         return bed.show(request, next(iter(names)))
-    return render(
-        request, "beds.html", names=names, facts={"page": "beds", **numbers.facts(), **alarms.facts()}
-    )
+    facts = {"page": "beds", **numbers.facts(), **panels.facts(), **alarms.facts()}
+    return render(request, "beds.html", names=names, facts=facts)

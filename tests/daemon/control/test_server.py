@@ -92,7 +92,7 @@ async def test_live_sends_state_first_and_announces_waves_before_the_first_frame
         assert first["beds"][0]["waves"] is None
         assert second["beds"][0]["waves"]["leads"] == ["I"]
         assert second["beds"][0]["metrics"]["heart_rate"]["value"] == 72.0
-        assert (frame.bed_index, frame.first) == (0, 0)
+        assert (frame.index, frame.first) == (0, 0)
 
 
 async def test_late_subscriber_loses_oldest_waves_and_keeps_the_newest_state():

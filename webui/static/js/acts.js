@@ -4,6 +4,7 @@ import { say } from "./words.js";
 
 export const LATE_MS = 1000; // an act that is not confirmed by then is told as late
 export const GIVE_UP_MS = 4000;
+const DEVICE_GIVE_UP_MS = 14_000; // a device answers for itself, in two steps
 
 const KEY = "vitald.screen";
 
@@ -29,7 +30,7 @@ export async function send(act) {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(act),
-      signal: AbortSignal.timeout(GIVE_UP_MS),
+      signal: AbortSignal.timeout(act.verb === "set_device" ? DEVICE_GIVE_UP_MS : GIVE_UP_MS),
     });
     const answer = await response.json();
     if (response.ok && answer.acted) return null;

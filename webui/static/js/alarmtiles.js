@@ -1,12 +1,12 @@
 // What alarms do to tiles: the limits beside the number, the crossed bell, the flashing of the tile whose alarm it is.
 
 import { RANK, isThere } from "./alarmwords.js";
-import { say } from "./words.js";
+import { facts, say } from "./words.js";
 import { set } from "./tiles.js";
 import { valueText } from "./numbers.js";
 
 export class AlarmTiles {
-  // `tiles`: id -> { rows, limits: [[row, key] low, [row, key] high] or null }.
+  // `tiles`: id -> { rows, limits: [[row, key] low, [row, key] high], either null, or null }.
   constructor(tiles, flash) {
     this.flash = flash;
     this.tiles = Object.entries(tiles).map(([id, tile]) => ({ element: document.getElementById(id), ...tile }));
@@ -41,14 +41,16 @@ export class AlarmTiles {
   #limits({ element, limits }, rows, alarms) {
     const broken = new Set(alarms.filter(isThere).map(({ row }) => row));
     for (const [i, part] of [".low", ".high"].entries()) {
-      const [name, key] = limits[i];
+      const [name, key] = limits[i] ?? [];
       const row = rows.get(name);
       const limit = row?.limits.find((one) => one.key === key);
       const text = element.querySelector(`.limits ${part}`);
-      set(text, limit ? (row.on ? valueText(limit.value, limit.unit) : say("alarms.off_short")) : "");
+      const decimals = facts.figures[element.dataset.figure]?.decimals;
+      set(text, limit ? (row.on ? valueText(limit.value, limit.unit, decimals) : say("alarms.off_short")) : "");
       text.dataset.broken = String(broken.has(name));
       text.dataset.differs = String(Boolean(limit) && limit.value !== limit.default);
     }
     element.querySelector(".limits").hidden = rows.size === 0;
+    for (const to of element.querySelectorAll(".limits .to")) to.hidden = limits.includes(null);
   }
 }

@@ -7,21 +7,25 @@ import { Ecg } from "./ecg.js";
 import { Enlarged } from "./enlarged.js";
 import { LivePage } from "./page.js";
 import { MessageLine, messagesOf } from "./line.js";
+import { Panels } from "./panels.js";
 import { PlayoutClock } from "./clock.js";
+import { Proposals } from "./proposals.js";
+import { Rows } from "./rows.js";
 import { Stage } from "./stage.js";
 import { Strip } from "./strip.js";
 import { Traces } from "./traces.js";
 import { caption } from "./caption.js";
-import { facts } from "./words.js";
+import { facts, say } from "./words.js";
 import { isCalibrated } from "./millimetres.js";
 import { isInverted } from "./layout.js";
-import { load, save } from "./settings.js";
+import { isChosen, load, save } from "./settings.js";
 import { readWaves } from "./wire.js";
 import { set } from "./tiles.js";
 import { showPatient } from "./patienttext.js";
 
 const UNFILTERED = { mode: "diagnostic", mains_hz: 0, cleaning: false };
 const LAST_BEATS = 20; // labels published for tests
+const LAST_LENGTH = 64; // that a report takes (webui/viewer.py)
 
 const byId = (id) => document.getElementById(id);
 
@@ -33,12 +37,15 @@ class BedView {
     this.ecg = new Ecg();
     this.alarming = new Alarms((entry) => this.#strip(entry));
     this.line = new MessageLine(byId("line"), byId("spoken"));
-    this.devices = new Devices(byId("device-chips"), byId("sheet-devices"));
+    this.devices = new Devices(byId("device-chips"), byId("sheet-devices"), facts.bed);
     this.choices = new BoxChoices(byId("box-choices"), byId("box-note"), facts.bed);
     this.stage = new Stage(byId("waves"), this.traces, this.settings, {
       onTap: (lead) => this.#enlarge(lead),
       onGain: () => this.#caption(),
     });
+    this.rows = new Rows(byId("rows"), this.settings);
+    this.panels = new Panels(byId("panels"));
+    this.proposals = new Proposals(byId("proposals"), facts.bed);
     this.enlarged = new Enlarged(byId("enlarged"), this.traces, this.settings, {
       chain: () => this.bed?.waves?.chain ?? [],
       onClose: (lead) => this.#reduce(lead),
@@ -47,6 +54,7 @@ class BedView {
       display: () => this.bed?.display ?? UNFILTERED,
       onClose: () => this.#uncover(),
     });
+    this.devicesKey = document.querySelector(".keys [aria-controls=sheet-devices]");
     byId("uncalibrated").hidden = isCalibrated();
     this.bed = null;
     this.counts = { jumps: 0, dry: 0 };
@@ -54,13 +62,16 @@ class BedView {
     connectSettings(byId("screen-choices"), this.settings, (settings) => {
       save(settings);
       this.stage.invalidate();
+      this.rows.invalidate();
       this.enlarged.invalidate();
       this.strip.invalidate();
       this.#caption();
     });
     byId("full-screen").addEventListener("click", () => toggleFullScreen());
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.playout.restart();
+      if (document.visibilityState !== "visible") return;
+      this.playout.restart();
+      this.rows.restart();
     });
     this.#caption();
   }
@@ -76,6 +87,8 @@ class BedView {
     const leads = bed.waves?.leads ?? [];
     if (leads.join() !== this.stage.leads.join()) this.stage.showLeads(leads);
     this.stage.markBeatsOn(this.#beatLead(bed, leads));
+    this.rows.show(bed.traces);
+    this.#compose(bed);
     this.#caption();
     if (this.chain !== bed.waves?.chain.join()) this.enlarged.invalidate();
     this.chain = bed.waves?.chain.join();
@@ -104,7 +117,8 @@ class BedView {
 
   waves(buffer, now) {
     const frame = readWaves(buffer);
-    if (!frame || frame.bed !== this.bed?.index || frame.scale.length !== this.stage.leads.length) return;
+    if (!frame || this.rows.take(frame, now)) return;
+    if (frame.index !== this.bed?.index || frame.scale.length !== this.stage.leads.length) return;
     if (this.traces.push(frame, this.stage.leads)) {
       this.playout.restart();
       this.stage.invalidate();
@@ -115,6 +129,7 @@ class BedView {
 
   frame(now) {
     this.alarming.frame(now);
+    if (!this.enlarged.open) this.rows.frame(now);
     const step = this.playout.advance(now);
     if (step === null) {
       this.stage.idle();
@@ -132,25 +147,53 @@ class BedView {
     const stalled = link !== "live" || this.playout.end === null || this.playout.isStalled(now);
     this.ecg.show(bed, page.box, now, { link, stalled });
     this.alarming.refresh(now, link, page.box);
+    this.panels.show(bed, { boxNow, link, now });
     if (now - this.secondAt >= 1000) {
       this.secondAt = now;
       this.stage.second();
+      this.rows.second();
     }
     this.stage.explain(bed?.quality ?? {}, stalled);
+    this.rows.explain(now, link, (device) => this.panels.whyOf(device));
     this.choices.refresh(now);
+    this.proposals.refresh(now);
+    const proposed = this.proposals.open?.length ?? 0;
+    set(this.devicesKey, proposed > 0 ? say("settable.proposed", { count: proposed }) : say("key.devices"));
     if (bed && boxNow !== null) {
       this.line.show(messagesOf(page.state, bed, boxNow, this.alarming.picture?.alarms ?? []));
-      this.devices.show(bed.devices, boxNow, link === "live");
+      this.devices.show(bed.devices, boxNow, link === "live", bed.metrics);
     }
-    this.#publish(stalled, page);
+    const without = document.body.dataset.ecg === "false";
+    this.#publish(without ? this.rows.stalled(now, link) : stalled, page);
   }
 
   last() {
-    return `${this.traces.connection ?? ""}:${this.traces.high}`;
+    return `${this.traces.connection ?? ""}:${this.traces.high}:${this.rows.last}`.slice(0, LAST_LENGTH);
   }
 
   sound() {
     return this.alarming.sound.state;
+  }
+
+  // What is attached makes the page: without an ECG, and without a device that may be one, its place is given to the others.
+  #compose(bed) {
+    const others = this.panels.take(bed);
+    const known = new Set([...bed.traces.map(({ device }) => device), ...others]);
+    const composed = bed.traces.length > 0 || this.panels.any;
+    const without = composed && bed.waves === null && bed.devices.every(({ device }) => known.has(device));
+    const { dataset } = document.body;
+    if (dataset.composed === String(composed) && dataset.ecg === String(!without)) return;
+    dataset.composed = composed;
+    dataset.ecg = !without;
+    if (composed && !isChosen() && window.matchMedia("(max-width: 700px)").matches) this.#choose("layout", "1x1");
+    this.stage.invalidate();
+    this.rows.invalidate();
+  }
+
+  // A choice of the screen that is made by the page itself: it stands until a person makes one.
+  #choose(name, value) {
+    this.settings[name] = value;
+    for (const input of document.querySelectorAll(`#screen-choices input[name="${name}"]`)) input.checked = input.value === value;
   }
 
   // Beats are marked over the lead they were counted in, where it is shown.
@@ -194,7 +237,8 @@ class BedView {
   #publish(stalled, page) {
     Object.assign(document.documentElement.dataset, {
       stalled,
-      samplesDrawn: this.stage.sweep.samplesDrawn + this.enlarged.sweep.samplesDrawn,
+      samplesDrawn: this.stage.sweep.samplesDrawn + this.enlarged.sweep.samplesDrawn + this.rows.drawn,
+      rowsDrawn: this.rows.drawn,
       lastSample: this.traces.high,
       connection: this.traces.connection ?? "",
       beats: this.traces.marks.slice(-LAST_BEATS).map(({ label }) => label).join(""),

@@ -10,9 +10,13 @@ import { Loss } from "./loss.js";
 import { RANK, isThere } from "./alarmwords.js";
 import { SoundKeys } from "./soundkeys.js";
 import { Tile, set, sightOf } from "./tiles.js";
+import { facts, say } from "./words.js";
+import { figureText, metricOf } from "./panels.js";
 import { livesOf } from "./numbers.js";
+import { make } from "./elements.js";
 import { messagesOf } from "./line.js";
-import { say } from "./words.js";
+
+const LOST_MS = 3000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -28,6 +32,8 @@ class BedCard {
     this.banner = new Banner(part("alarms"), part("assertive"), part("polite"), flash, { shown: 1, note: part("alarm-note") });
     this.keys = new AlarmKeys(this.bed, part("acknowledge"), part("audio-pause"), () => this.state.acknowledge(), { shortcuts: false });
     this.trouble = part("trouble");
+    this.also = part("also");
+    this.heard = -Infinity;
   }
 
   show(now, link, page) {
@@ -44,8 +50,32 @@ class BedCard {
     const [worst] = (picture?.alarms ?? []).filter(isThere).sort((a, b) => RANK[b.priority] - RANK[a.priority] || b.flashes - a.flashes);
     this.element.dataset.worst = worst?.priority ?? "";
     const messages = bed && boxNow !== null && link === "live" ? messagesOf({ facts: [] }, bed, boxNow, picture?.alarms ?? []) : [];
+    this.#others(bed, boxNow, link, now);
     set(this.trouble, messages.length > 0 ? `${messages[0].text}. ${messages[0].help}` : "");
   }
+
+  // The numbers of the other devices, those that were ever said: each in its place, also while it is absent.
+  #others(bed, boxNow, link, now) {
+    if (link === "live") this.heard = now;
+    const sight = { boxNow, link, lost: now - this.heard > LOST_MS, gone: null };
+    const names = facts.card.filter((name) => metricOf(name, bed?.metrics ?? {}, sight) !== undefined);
+    if (this.also.dataset.names !== names.join()) {
+      this.also.dataset.names = names.join();
+      this.also.replaceChildren(...names.map((name) => otherOf(name)));
+    }
+    names.forEach((name, i) => {
+      const text = figureText(name, bed.metrics, sight);
+      set(this.also.children[i].querySelector("b"), text ?? say("tile.none"));
+      this.also.children[i].dataset.state = text === null ? "blank" : "live";
+    });
+  }
+}
+
+function otherOf(name) {
+  const item = make("li", "");
+  item.dataset.figure = name;
+  item.append(make("span", say(`figure.${name}`)), make("b", say("tile.none")));
+  return item;
 }
 
 class BedsView {

@@ -46,9 +46,11 @@ const CATCH_UP = 0.005;
 // The pen's time: that of the newest samples minus a play-out delay just deep enough for the jitter seen. The offset
 // between the clocks is the lowest (arrival - sample time); the delay the deepest starvation, that is how far the pen
 // would have run past the last sample before the next came. It grows at once and shrinks at half a percent, so that
-// the sweep never visibly changes its speed. Starvation beyond 700 ms is a stall, not jitter.
+// the sweep never visibly changes its speed. Starvation beyond 700 ms is a stall, not jitter; a stream of so few samples a
+// second that this is shorter than two and a half of its periods is waited for so long.
 export class PlayoutClock {
-  constructor() {
+  constructor(rate = Infinity) {
+    this.stall = Math.max(STALL_MS, 2500 / rate);
     this.offsets = lowest(OFFSET_MEMORY_S);
     this.depths = highest(DEPTH_MEMORY_S);
     this.restart();
@@ -63,7 +65,7 @@ export class PlayoutClock {
   }
 
   get delay() {
-    return Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, (this.depths.value ?? 0) + MARGIN_MS));
+    return Math.min(MAX_DELAY_MS + this.stall - STALL_MS, Math.max(MIN_DELAY_MS, (this.depths.value ?? 0) + MARGIN_MS));
   }
 
   // Samples up to box time `end` arrived.
@@ -71,7 +73,7 @@ export class PlayoutClock {
     this.offsets.add(arrival, arrival - end);
     if (this.end !== null) {
       const depth = arrival - this.offsets.value - this.end;
-      if (depth > 0 && depth <= STALL_MS) this.depths.add(arrival, depth);
+      if (depth > 0 && depth <= this.stall) this.depths.add(arrival, depth);
     }
     this.end = end;
   }
@@ -80,7 +82,7 @@ export class PlayoutClock {
   // Where samples stopped coming the pen stops too, a stall after the last of them.
   advance(now) {
     if (this.end === null) return null;
-    const target = Math.min(now - this.offsets.value - this.delay, this.end + STALL_MS);
+    const target = Math.min(now - this.offsets.value - this.delay, this.end + this.stall);
     const elapsed = this.drawn === null ? 0 : now - this.drawn;
     this.drawn = now;
     if (this.pen === null || Math.abs(target - this.pen - elapsed) > JUMP_MS) {
@@ -96,7 +98,7 @@ export class PlayoutClock {
 
   // Whether samples have stopped coming.
   isStalled(now) {
-    return this.end !== null && now - this.offsets.value - this.end > STALL_MS;
+    return this.end !== null && now - this.offsets.value - this.end > this.stall;
   }
 }
 

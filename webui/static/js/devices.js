@@ -1,5 +1,6 @@
 // Devices of a bed: one line each on the tile, everything that is known of them on the sheet.
 
+import { DeviceSettings } from "./settable.js";
 import { elapsed, say } from "./words.js";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -26,32 +27,38 @@ const stateText = (device) => say(`link.${device.state}`);
 const levelOf = (device) => (device.state === "streaming" ? "good" : WAITING.has(device.state) ? "wait" : "bad");
 
 export class Devices {
-  constructor(chips, sheet) {
+  // `bed`: that of the acts.
+  constructor(chips, sheet, bed) {
     this.chips = chips;
     this.sheet = sheet;
+    this.bed = bed;
     this.drawn = "";
+    this.settings = new Map(); // label -> DeviceSettings
   }
 
-  // `heard`: whether the box is heard at all; what it last said of its devices is else no longer known.
-  show(told, now, heard) {
+  // `heard`: whether the box is heard at all; what it last said of its devices is else no longer known. `metrics` of the bed.
+  show(told, now, heard, metrics) {
     const devices = heard ? told : told.map((device) => ({ ...device, state: UNKNOWN }));
     const drawn = JSON.stringify(devices.map((device) => [device.label, device.state]));
     if (drawn !== this.drawn) {
       this.drawn = drawn;
       this.chips.replaceChildren(...(devices.length > 0 ? devices.map(chip) : [element("li", say("device.none"))]));
     }
-    if (!this.sheet.hidden) this.#list(devices, now);
+    if (!this.sheet.hidden) this.#list(devices, now, metrics);
   }
 
-  #list(devices, now) {
+  #list(devices, now, metrics) {
     const list = this.sheet.querySelector(".devices");
     const labels = JSON.stringify(devices.map(({ label }) => label));
     if (list.dataset.labels !== labels) {
       list.dataset.labels = labels;
-      list.replaceChildren(...(devices.length > 0 ? devices.map(card) : [element("p", say("device.none"))]));
+      this.settings = new Map(devices.map((device) => [device.label, new DeviceSettings(this.bed)]));
+      const cards = devices.map((device) => card(device, this.settings.get(device.label)));
+      list.replaceChildren(...(devices.length > 0 ? cards : [element("p", say("device.none"))]));
     }
     devices.forEach((device, i) => {
-      const values = list.children[i].querySelectorAll("dd");
+      this.settings.get(device.label).show(device, metrics);
+      const values = list.children[i].querySelectorAll("dl.facts dd");
       FIELDS.forEach(([, read], j) => {
         const text = read(device, now) || say("device.unknown");
         if (values[j].textContent !== text) values[j].textContent = text;
@@ -70,15 +77,16 @@ function chip(device) {
   return item;
 }
 
-function card(device) {
+function card(device, settings) {
   const article = element("article", "");
   const list = element("dl", "");
+  list.className = "facts";
   for (const [key] of FIELDS) {
     const row = element("div", "");
     row.append(element("dt", say(`device.${key}`)), element("dd", ""));
     list.append(row);
   }
-  article.append(element("h3", device.label), list);
+  article.append(element("h3", device.label), list, settings.element);
   return article;
 }
 

@@ -7,7 +7,7 @@ const LIMB = {
 };
 const RHYTHM = "II";
 
-export const LAYOUTS = ["3x4", "6x2", "12x1"];
+export const LAYOUTS = ["3x4", "6x2", "12x1", "1x1"];
 export const ORDERS = Object.keys(LIMB);
 
 // Whether a lead is drawn upside down, and then its name says so.
@@ -25,6 +25,7 @@ function ordered(leads, order) {
 // it has, in one column, or in two where they are many.
 export function columnsOf(layout, leads, order = "standard") {
   const sorted = ordered(leads, order);
+  if (layout === "1x1") return { columns: [sorted.includes(RHYTHM) ? [RHYTHM] : sorted.slice(0, 1)], rhythm: null };
   const all = [...LIMB[order], ...CHEST].every((lead) => leads.includes(lead));
   if (all && layout === "3x4") {
     return { columns: [0, 3, 6, 9].map((first) => sorted.slice(first, first + 3)), rhythm: RHYTHM };

@@ -8,10 +8,10 @@ const SIGNED = new Set(["mV", "mV/s"]);
 // How long a number lives without being said again, ms.
 export const livesOf = (name) => facts.numbers[name]?.lives ?? SELDOM_MS;
 
-// A value of a unit: "0.12"; with a sign where up and down mean something.
-export function valueText(value, unit) {
+// A value of a unit: "0.12"; with a sign where up and down mean something. `decimals` where they are not those of the unit.
+export function valueText(value, unit, decimals = undefined) {
   const plain = ["", "1"].includes(unit) && !Number.isInteger(value) ? 2 : 0;
-  const text = Math.abs(value).toFixed(facts.decimals[unit] ?? plain);
+  const text = Math.abs(value).toFixed(decimals ?? facts.decimals[unit] ?? plain);
   const zero = Number(text) === 0;
   const sign = value < 0 && !zero ? "−" : SIGNED.has(unit) && !zero ? "+" : "";
   return sign + text;
@@ -20,9 +20,9 @@ export function valueText(value, unit) {
 export const unitText = (unit) => say(`unit.${unit}`, {}, unit);
 
 // A value with its unit: "−0.12 mV", "12°".
-export function quantity(value, unit) {
+export function quantity(value, unit, decimals = undefined) {
   const symbol = unitText(unit);
-  return valueText(value, unit) + (symbol && symbol !== "°" ? " " : "") + symbol;
+  return valueText(value, unit, decimals) + (symbol && symbol !== "°" ? " " : "") + symbol;
 }
 
 // What a number is called; "st_j.V2" is that of a lead. Without words the name itself, readable.

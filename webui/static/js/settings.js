@@ -9,12 +9,13 @@ export const CHOICES = {
   layout: LAYOUTS,
   order: ORDERS,
   speed: ["12.5", "25", "50"],
+  slow: ["6.25", "12.5", "25"],
   gain: ["5", "10", "20", "auto"],
 };
 
 function defaults() {
   const narrow = window.matchMedia("(max-width: 700px)").matches;
-  return { layout: narrow ? "6x2" : "3x4", order: "standard", speed: "25", gain: narrow ? "auto" : "10" };
+  return { layout: narrow ? "6x2" : "3x4", order: "standard", speed: "25", slow: "6.25", gain: narrow ? "auto" : "10" };
 }
 
 // The stored settings; what is not one of the choices falls back to the default.
@@ -31,6 +32,9 @@ export function load() {
   }
   return settings;
 }
+
+// Whether anything was ever chosen on this screen.
+export const isChosen = () => localStorage.getItem(KEY) !== null;
 
 export function save(settings) {
   localStorage.setItem(KEY, JSON.stringify(settings));

@@ -31,9 +31,9 @@ export class Sweep {
     this.turn = 0;
   }
 
-  // Set up: `lanes` of layout.js with `gain` (mm/mV) and `marks` (whether beats are marked), `scale` { pxPerMm, speed
-  // (mm/s), ratio, origin (a box time that falls on the left edge) } with device pixels per mm; `gapMm` wide is the
-  // gap. The canvas must have its size. `repaint` follows.
+  // Set up: `lanes` of layout.js with `gain` (mm/mV) and `marks` (whether beats are marked), or with `range` (what fills the
+  // lane: [low, high] in its unit) and `colour`; `scale` { pxPerMm, speed (mm/s), ratio, origin (a box time that falls on the
+  // left edge) } with device pixels per mm; `gapMm` wide is the gap. The canvas must have its size. `repaint` follows.
   arrange(lanes, scale, gapMm = GAP_MM) {
     this.scale = scale;
     this.pxPerMs = (scale.speed * scale.pxPerMm) / 1000;
@@ -44,7 +44,8 @@ export class Sweep {
     this.lanes = lanes.map((lane) => ({
       ...lane,
       gap: Math.min(gap, Math.floor(lane.w / 4)),
-      pxPerMv: lane.gain * scale.pxPerMm,
+      pxPerUnit: lane.range ? (lane.h - 4 * this.line) / (lane.range[1] - lane.range[0]) : lane.gain * scale.pxPerMm,
+      middle: lane.range ? (lane.range[0] + lane.range[1]) / 2 : 0,
       next: 0, // number of the next sample to draw
       erased: 0, // phase up to which the lane is clear
       marked: -Infinity, // time of the last beat marked
@@ -56,9 +57,10 @@ export class Sweep {
     return lane.x0 + modulo(this.#phase(t), lane.w);
   }
 
-  // y of a voltage in a lane, kept inside it.
-  y(lane, mv) {
-    return Math.min(this.bottom(lane), Math.max(this.top(lane), lane.y0 + lane.h / 2 - mv * lane.pxPerMv));
+  // y of a value in a lane, kept inside it.
+  y(lane, value) {
+    const y = lane.y0 + lane.h / 2 - (value - lane.middle) * lane.pxPerUnit;
+    return Math.min(this.bottom(lane), Math.max(this.top(lane), y));
   }
 
   // Where beats are marked, the wave stays below the marks.
@@ -87,7 +89,8 @@ export class Sweep {
   repaint(pen, traces) {
     this.background(this.context, 0, 0, this.canvas.width, this.canvas.height);
     for (const lane of this.lanes) {
-      this.#calibrate(lane);
+      if (lane.range) this.#rule(lane);
+      else this.#calibrate(lane);
       // The oldest sample's round end reaches back into the gap: the next erasure takes it along.
       lane.erased = Math.floor(this.#phase(pen)) + lane.gap - Math.ceil(this.line);
       lane.next = traces ? Math.ceil(traces.sampleAt(this.#oldest(lane, pen))) : 0;
@@ -139,7 +142,7 @@ export class Sweep {
     const clipped = [];
     let down = false;
     let before = Infinity;
-    context.strokeStyle = COLOURS.trace;
+    context.strokeStyle = lane.colour ?? COLOURS.trace;
     context.lineWidth = this.line;
     context.lineCap = "round";
     context.lineJoin = "round";
@@ -200,10 +203,29 @@ export class Sweep {
     }
   }
 
+  // The ruler of a range in the lane's gutter: its ends, and its zero where that lies between them.
+  #rule(lane) {
+    const { context } = this;
+    const [low, high] = lane.range;
+    const x = lane.x0 - BAR * this.scale.ratio;
+    const tick = SERIF * this.scale.ratio;
+    context.strokeStyle = COLOURS.calibration;
+    context.lineWidth = Math.max(1, this.scale.ratio);
+    context.lineCap = "butt";
+    context.beginPath();
+    context.moveTo(x, this.y(lane, low));
+    context.lineTo(x, this.y(lane, high));
+    for (const value of [low, high, ...(low < 0 && high > 0 ? [0] : [])]) {
+      context.moveTo(x - tick, this.y(lane, value));
+      context.lineTo(x + tick, this.y(lane, value));
+    }
+    context.stroke();
+  }
+
   // The 1 mV bar in the lane's gutter.
   #calibrate(lane) {
     const { context } = this;
-    const half = Math.min(lane.pxPerMv, lane.h - 2 * this.line) / 2;
+    const half = Math.min(lane.pxPerUnit, lane.h - 2 * this.line) / 2;
     const mid = lane.y0 + lane.h / 2;
     const x = lane.x0 - BAR * this.scale.ratio;
     const serif = SERIF * this.scale.ratio;

@@ -17,11 +17,11 @@ export class Tile {
   }
 
   // `metric` of the state (or undefined); `sight`: what the page knows of its source (see sightOf); `grade` of its lead.
-  show(metric, sight, { grade = "", source = null } = {}) {
+  show(metric, sight, { grade = "", source = null, decimals = undefined } = {}) {
     const age = ageOf(metric, sight);
     const present = isFresh(metric, sight, this.lives);
     const state = !present ? "blank" : age > OLD_SHARE * this.lives ? "old" : "live";
-    const text = present ? valueText(metric.value, metric.unit) : say("tile.none");
+    const text = present ? valueText(metric.value, metric.unit, decimals) : say("tile.none");
     this.element.dataset.state = state;
     this.element.dataset.value = present ? text : "";
     set(this.part.value, text);

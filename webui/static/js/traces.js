@@ -1,4 +1,4 @@
-// The last minute of every lead of a bed, as it came: Int16 rings addressed by sample number, so nothing is allocated
+// The last minute of every lead of a group of waves, as it came: Int16 rings addressed by sample number, so nothing is allocated
 // while streaming. What never came is NO_SIGNAL.
 
 import { NO_SIGNAL } from "./wire.js";
@@ -77,14 +77,26 @@ export class Traces {
     return this.leads.indexOf(lead);
   }
 
-  // mV of a sample, NaN where there is nothing.
+  // A sample in its lead's unit (mV of an ECG), NaN where there is nothing.
   value(lead, sample) {
     if (sample < this.low || sample >= this.high) return NaN;
     const count = this.rings[lead][sample % this.capacity];
     return count === NO_SIGNAL ? NaN : (count * this.scale[lead]) / 1000;
   }
 
-  // Largest |mV| of samples [from, to); NaN when there is none.
+  // Smallest and largest of samples [from, to); NaN when there is none.
+  extremes(lead, from, to) {
+    let [low, high] = [NaN, NaN];
+    for (let k = Math.max(from, this.low); k < Math.min(to, this.high); k += 1) {
+      const value = this.value(lead, k);
+      if (Number.isNaN(value)) continue;
+      if (!(value >= low)) low = value;
+      if (!(value <= high)) high = value;
+    }
+    return [low, high];
+  }
+
+  // Largest size of samples [from, to); NaN when there is none.
   peak(lead, from, to) {
     let peak = NaN;
     for (let k = Math.max(from, this.low); k < Math.min(to, this.high); k += 1) {
