@@ -90,10 +90,9 @@ def recording(header: Path) -> Counts:
 
 
 async def measured(counts: Counts) -> Iterable[Row]:
-    waves, numbers = (
-        chunks(counts),
-        [_record(n, Lane.METRICS, "ecg.metrics/1", metrics(n)) for n in range(SECONDS)],
-    )
+    waves = chunks(counts, 0.001)
+    coarse = chunks(np.round(counts / 5).astype(np.int32), 0.005)
+    numbers = [_record(n, Lane.METRICS, "ecg.metrics/1", metrics(n)) for n in range(SECONDS)]
     hour = {}
     async with wired(form="plan", extensions=True) as wire:
         for rate in (SEEDS_RATE, RATE):
@@ -110,6 +109,7 @@ async def measured(counts: Counts) -> Iterable[Row]:
     async with wired(form="records") as wire:
         hour["vitald, form records"] = await wire.bytes_of(_ours(wire, waves, COLLECT_S))
         hour["vitald, form records, from a backlog"] = await wire.bytes_of(_ours(wire, waves, SECONDS))
+        hour["in steps of 5 uV"] = await wire.bytes_of(_ours(wire, coarse, COLLECT_S))
         hour["vitald, numbers, live"] = await wire.bytes_of(_ours(wire, numbers, 1))
         many = [_record(n, Lane.METRICS, "ecg.metrics/1", metrics(n)) for n in range(500)]
         hour["numbers of a backlog"] = round(await wire.bytes_of(_ours(wire, many, 500)) * SECONDS / 500)
@@ -134,12 +134,14 @@ def _table(hour: dict[str, int], samples: int) -> Iterable[Row]:
     yield Row("(g) same 8 leads: seeds' JSON against ours, live", waveform, "x", ">= 8", waveform >= 8, note)
     backlog = hour["8 leads"] / hour["vitald, form records, from a backlog"]
     yield Row("(g) the same from a backlog", backlog, "x", ">= 8", backlog >= 8)
+    coarse = hour["8 leads"] / hour["in steps of 5 uV"]
+    yield Row("(g) the same live, in the box in steps of 5 uV", coarse, "x", note="as MIT-BIH has them")
     yield Row("(g) numbers: seeds' JSON against ours, backlog", numbers, "x", ">= 5", numbers >= 5)
 
 
-def chunks(counts: Counts) -> list[Record]:
-    """The stored chunks, a second each."""
-    channels = tuple(Channel(name, Quantity.ECG, "mV", 0.001) for name in LEADS)
+def chunks(counts: Counts, gain: float) -> list[Record]:
+    """The stored chunks, a second each; `gain` makes millivolts of the counts."""
+    channels = tuple(Channel(name, Quantity.ECG, "mV", gain) for name in LEADS)
     made = []
     for n in range(counts.shape[1] // RATE):
         part = np.ascontiguousarray(counts[:, n * RATE : (n + 1) * RATE])

@@ -209,12 +209,12 @@ class Wishes:
 
     async def _settle(self, origin: str, device: str) -> None:
         """Carry out what is staged, as far as the device is here."""
+        bed, settable = self._devices.bed_of(device), self._devices.settable(device)
         staged = [
             one
             for one in await self._file.run(lambda db: rows.proposals(db, device, origin))
-            if one.state is ProposalState.STAGED
+            if one.state is ProposalState.STAGED or (one.name in settable and _was_read_only(one))
         ]
-        bed = self._devices.bed_of(device)
         for one in staged:
             if one.name in OWN:
                 await self._move(one, ProposalState.APPLIED)
@@ -224,7 +224,7 @@ class Wishes:
                 refusal = await self._limit(one, bed)
                 state = ProposalState.REJECTED if refusal else ProposalState.APPLIED
                 await self._move(one, state, refusal, bed=bed)
-            elif one.name not in self._devices.settable(device):
+            elif one.name not in settable:
                 await self._move(one, ProposalState.REJECTED, say("wish.read_only"), bed=bed)
             elif self._devices.present(device).get(one.name) == one.value:
                 await self._move(one, ProposalState.APPLIED, bed=bed)
@@ -365,6 +365,11 @@ class Wishes:
     ) -> audit.Entry:
         bed = self._devices.bed_of(device) or ""
         return audit.Entry(uuid7(utc_ns), utc_ns, is_set, _actor(origin), act, bed, device, body)
+
+
+def _was_read_only(one: Proposal) -> bool:
+    """A device says what can be set on it only some time after it has come."""
+    return one.state is ProposalState.REJECTED and one.reason == say("wish.read_only")
 
 
 def _actor(origin: str) -> str:

@@ -130,8 +130,8 @@ async def test_a_device_that_is_read_only_is_said_so_at_once(box):
 
     assert told.refused == {"target_pressure": "read-only"}
     assert not (await ReadOnly(box.hub.bed_of).apply(CPAP, "humidity_level", 1)).applied
-    box.devices.can[CPAP] = {"target_pressure_cm_h2o"}  # it takes settings now: said anew, it is proposed
-    assert (await box.wish(2, {"target_pressure": 12})).pending == {"target_pressure": say("wish.waits")}
+    box.devices.can[CPAP] = {"target_pressure_cm_h2o"}  # it has said now that it takes settings
+    assert (await box.wish(1, {"target_pressure": 12})).pending == {"target_pressure": say("wish.waits")}
 
 
 async def test_a_therapy_setting_waits_for_a_person_and_goes_to_the_device_then(box):
