@@ -24,7 +24,7 @@ from daemon.alarms.acts import VERBS
 from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.limits import Limits, Settings
 from daemon.bedside import Bedside
-from daemon.config import BadConfig, Bed, Config, Store
+from daemon.config import BadConfig, Config, Store
 from daemon.control.clouds import CloudRoutes
 from daemon.control.confirmed import ConfirmedRoute
 from daemon.control.imports import ImportRoutes
@@ -36,9 +36,7 @@ from daemon.control.server import Server
 from daemon.control.sessions import SessionRoutes
 from daemon.control.wishes import WishRoutes
 from daemon.devices.acts import VERBS as DEVICE_VERBS
-from daemon.devices.acts import DeviceActs
-from daemon.devices.attached import AttachedDevices
-from daemon.devices.homes import Homes
+from daemon.devices.rooms import Devices
 from daemon.dispatch.messages import Dispatch
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.rhythm.table import load_rhythm_table
@@ -134,7 +132,9 @@ class Daemon:
             version=__version__,
             box=config.box.name,
             demo=config.box.demo,
-            beds=[(key, bed.name, shown_as(bed)) for key, bed in config.beds.items()],
+            beds=[
+                (key, bed.name, DisplayState(**bed.display.model_dump())) for key, bed in config.beds.items()
+            ],
             utc_ms=lambda: time.time_ns() // 1_000_000,
         )
         self._clock = WallClock(self._clock_changed, self._everywhere, boottime_ns)
@@ -170,12 +170,17 @@ class Daemon:
             changed=self._occupy,
         )
         self._acquisition = Acquisition(config.beds, self._boot, now=boottime_ns)
-        self._devices = AttachedDevices(self._acquisition.command, time.time_ns)
-        self._homes = Homes(self._people, config.beds, self._acquisition.assign)
-        self._device_acts = DeviceActs(self._people, self._devices, self._homes, config.beds, self._clock.utc)
+        self._devices = Devices(
+            self._people,
+            self._acquisition,
+            config.beds,
+            lambda fact: self._bedsides[fact.bed].push(fact),
+            now=boottime_ns,
+            utc=self._clock.utc,
+        )
         self._wishes = Wishes(
             self._people,
-            self._devices,
+            self._devices.attached,
             now=boottime_ns,
             utc=self._clock.utc,
             obey=self._obey,
@@ -184,7 +189,9 @@ class Daemon:
         self._bedsides = {
             key: Bedside(
                 key,
-                analysis=lambda bed=bed: Pipeline(table, settings_of(bed), classes, further),  # type: ignore[misc]
+                analysis=lambda bed=bed: Pipeline(
+                    table, DisplaySettings(**bed.display.model_dump()), classes, further
+                ),  # type: ignore[misc]
                 alarms=self._engine,
                 signals=self._signal,
                 live=self._hub.publish,
@@ -227,7 +234,7 @@ class Daemon:
         for bed, occupant in (await self._sessions.restore()).items():
             self._writer.occupied(bed, occupant)
         await self._wishes.restore()
-        await self._homes.restore()
+        await self._devices.restore()
         await self._restore_alarms()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -237,6 +244,7 @@ class Daemon:
                     ),
                     tasks.create_task(self._carry(), name="way of a sample"),
                     tasks.create_task(self._clock.run(), name="clock"),
+                    tasks.create_task(self._devices.run(), name="devices"),
                 ]
                 if self._loudspeaker is not None:
                     running.append(tasks.create_task(self._loudspeaker.run(), name="sound"))
@@ -353,7 +361,7 @@ class Daemon:
             decided = self._asked[command.id] = asyncio.get_running_loop().create_future()
             decided.add_done_callback(lambda _: self._asked.pop(command.id))
         self._bedsides[command.bed].push(command)
-        return self._device_acts.obey(command) if command.verb in DEVICE_VERBS else decided
+        return self._devices.obey(command) if command.verb in DEVICE_VERBS else decided
 
     def _occupy(self, bed: str, patient: Patient | None) -> None:
         if patient is None:
@@ -382,16 +390,6 @@ def quota_of(store: Store) -> Quota:
 def has_room(config: Config) -> bool:
     """Whether an import leaves the live recording, which gives way by itself, more than the room it must have."""
     return free_bytes(config.box.data) > 2 * config.store.keep_free_mb * 1_000_000
-
-
-def shown_as(bed: Bed) -> DisplayState:
-    return DisplayState(mode=bed.display.mode, mains_hz=bed.display.mains_hz, cleaning=bed.display.cleaning)
-
-
-def settings_of(bed: Bed) -> DisplaySettings:
-    return DisplaySettings(
-        mode=bed.display.mode, mains_hz=bed.display.mains_hz, cleaning=bed.display.cleaning
-    )
 
 
 def _filled(values: Values) -> dict[str, str]:

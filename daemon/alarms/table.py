@@ -119,6 +119,7 @@ _BOX = (
     Row("disk_full", MEDIUM, when.Failed("disk_full"), Delay(60), covers=("disk_low",)),
     Row("disk_low", LOW, when.Failed("disk"), Delay(60)),
     Row("clock_unset", LOW, when.Failed("clock")),
+    Row("maintenance_due", LOW, when.Failed("maintenance"), sound=False),
     Row("cloud_unreachable", LOW, when.Failed("cloud"), limits=(Limit("after_h", 24, 1, 168, 1, "h"),), sound=False),
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from daemon import audit
 from daemon.devices.attached import AttachedDevices
 from daemon.devices.homes import Homes
+from daemon.devices.maintenance import DUE, Maintenance
 from daemon.model.signals import Command
 from daemon.store.box import BoxFile
 from daemon.words import say
@@ -27,12 +28,14 @@ class DeviceActs:
         file: BoxFile,
         devices: AttachedDevices,
         homes: Homes,
+        maintenance: Maintenance,
         beds: Collection[str],
         utc: Callable[[], tuple[int, bool]],
     ) -> None:
         self._file = file
         self._devices = devices
         self._homes = homes
+        self._maintenance = maintenance
         self._beds = beds
         self._utc = utc
         self._running: set[asyncio.Task[str]] = set()
@@ -59,11 +62,20 @@ class DeviceActs:
     async def _set(self, command: Command, device: str, values: dict[str, str]) -> str:
         if self._devices.bed_of(device) != command.bed:
             return say("device.set.not_attached")
+        if values.get("name") == DUE:
+            return await self._due(device, values.get("value", ""))
         try:
             value = float(values.get("value", ""))
         except ValueError:
             return say("device.set.no_number")
         return await self._devices.set(device, values.get("name", ""), value)
+
+    async def _due(self, device: str, value: str) -> str:
+        try:
+            return "" if await self._maintenance.set(device, value) else say("device.set.no_date")
+        except (sqlite3.Error, OSError) as error:
+            log.error("maintenance: the date of %s could not be kept: %s", device, error)  # noqa: TRY400 - a state of the disk
+            return say("device.set.not_kept")
 
     async def _assign(self, command: Command, device: str, values: dict[str, str]) -> str:
         bed = values.get("to", "")

@@ -11,13 +11,14 @@ from daemon.store.box import BoxFile
 
 log = logging.getLogger(__name__)
 
+Assigned = Callable[[Mapping[str, str]], None]
+"""Hears of every device that a person has put to a bed: serial number (or label of its port) -> bed."""
+
 
 class Homes:
     """`assigned` hears of all of it at the start and after every change; it acts even where the disk cannot keep it."""
 
-    def __init__(
-        self, file: BoxFile, beds: Collection[str], assigned: Callable[[Mapping[str, str]], None]
-    ) -> None:
+    def __init__(self, file: BoxFile, beds: Collection[str], assigned: Assigned) -> None:
         self._file = file
         self._beds = beds
         self._assigned = assigned

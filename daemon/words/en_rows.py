@@ -163,6 +163,8 @@ WORDS: dict[str, str] = {
     "alarm.compressor_weak.check": "Have the concentrator serviced.",
     "alarm.valve_uneven": "O2 VALVES UNEVEN",
     "alarm.valve_uneven.check": "Have the concentrator serviced.",
+    "alarm.maintenance_due": "MAINTENANCE DUE",
+    "alarm.maintenance_due.check": "Have the device serviced, and set its next day.",
     "alarm.device_alarm": "DEVICE ALARM {code} {device}",
     "alarm.device_alarm.check": "Look at the device and follow what it says.",
 }

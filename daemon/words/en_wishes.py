@@ -13,6 +13,7 @@ WORDS: dict[str, str] = {
     "wish.refused": "refused at the bedside",
     "wish.no_answer": "the device did not answer in time: look at it",
     "wish.waits": "waits for a person at the bed",
+    "wish.being_set": "being set at the device",
     "wish.away": "the device is not here",
     "wish.other_device": "names another device",
     "wish.unknown": "no such setting",

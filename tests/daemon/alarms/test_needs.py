@@ -226,3 +226,26 @@ def test_at_rest_nothing_is_judged(monkeypatch, after_s):
     engine.step(Tick(round(10 * after_s) * TICK))
     assert "recording_stopped" in judged
     assert "asystole" not in judged
+
+
+def test_what_time_had_to_say_is_asked_once(monkeypatch):
+    judged = []
+    original = AlarmEngine._verdicts
+    monkeypatch.setattr(
+        AlarmEngine,
+        "_verdicts",
+        lambda self, row: judged.append((row.name, self.seen.now_ns / S)) or original(self, row),
+    )
+    engine = AlarmEngine(Limits(), boot="b")
+    for k in range(1, 6000):
+        told = [
+            one
+            for at, one in (number(1, "heart_rate", 75.0), rhythm(5, "AFIB", 2))
+            if (k - 1) * TICK < at <= k * TICK
+        ]
+        engine.step(Tick(k * TICK), told)
+
+    began = [at for name, at in judged if name == "af_start"]
+    assert 62.0 in began  # a minute after the onset
+    assert [at for at in began if at > 62.0 + 180.0 + 1.0] == []  # said for three minutes, and over
+    assert len([at for name, at in judged if name == "af_end"]) < 10

@@ -243,6 +243,7 @@ SCRIPTS = {
     "disk_full": fact("disk_full"),
     "disk_low": fact("disk"),
     "clock_unset": fact("clock"),
+    "maintenance_due": fact("maintenance"),
     "cloud_unreachable": fact("cloud", 24.0),
     "spo2_low_purity": caused(number("spo2", 88.0, 90.5, 97.0), "o2_purity", 80.0),
     "spo2_low_flow": caused(setting("o2_set_flow", 2.0, number("spo2", 88.0, 90.5, 97.0)), "o2_flow", 1.0),

@@ -12,6 +12,7 @@ from daemon import audit
 from daemon.devices.acts import DeviceActs
 from daemon.devices.attached import AttachedDevices
 from daemon.devices.homes import Homes
+from daemon.devices.maintenance import Maintenance
 from daemon.model.signals import (
     Command,
     DeviceReply,
@@ -21,8 +22,10 @@ from daemon.model.signals import (
     Reading,
     Settable,
 )
+from daemon.store import proposals
 from daemon.store.box import BoxFile
 
+UTC_NS = 1_700_000_000 * 10**9  # 2023-11-14
 PRESSURE = Settable("target_pressure", "cmH2O", 4.0, 20.0, 0.2)
 SEEN = DeviceSeen(
     *("1", "cpap", "vlp", "VT-30", "CPAP-1", "1.0", "/dev/ttyUSB0", LinkState.STREAMING, 0, 0),
@@ -38,13 +41,19 @@ class Ward:
         self.asked: list[tuple] = []
         self.homes: dict[str, str] = {}
         self.file = BoxFile(path)
-        self.devices = AttachedDevices(self.ask, lambda: 1_700_000_000_000_000_000)
+        self.devices = AttachedDevices(self.ask, lambda: UTC_NS)
+        self.facts: list = []
+        self.clock = (UTC_NS, True)
+        self.maintenance = Maintenance(
+            self.file, self.devices.bed_of, self.facts.append, now=lambda: 5, utc=lambda: self.clock
+        )
         self.acts = DeviceActs(
             self.file,
             self.devices,
             Homes(self.file, ("1", "2"), lambda homes: self.homes.update(homes)),
+            self.maintenance,
             ("1", "2"),
-            lambda: (1_700_000_000_000_000_000, True),
+            lambda: (UTC_NS, True),
         )
         self.devices.hear(SEEN)
 
@@ -166,3 +175,46 @@ async def test_a_disk_that_fails_does_not_keep_a_device_from_its_bed(ward, monke
 
     assert told.startswith("The device was put to the bed, but the box could not keep it")
     assert ward.homes == {"CPAP-1": "2"}
+
+
+async def due(ward, value, day_later=0):
+    ward.clock = (UTC_NS + day_later * 86_400 * 10**9, True)
+    told = await ward.act(name="maintenance_due_date", value=value)
+    return told, [(fact.state.value, fact.detail, fact.bed) for fact in ward.facts]
+
+
+async def test_maintenance_is_said_on_its_day_and_not_before(ward):
+    assert await due(ward, "2023-11-15") == ("", [])
+
+    ward.clock = (UTC_NS + 86_400 * 10**9, True)
+    await ward.maintenance.look()
+    await ward.maintenance.look()
+
+    assert [(f.state.value, f.detail, f.bed) for f in ward.facts] == [("failed", "CPAP-1: 2023-11-15", "1")]
+    assert ward.asked == [], "it is the box's own: the device hears nothing of it"
+
+
+async def test_the_next_day_ends_the_reminder(ward):
+    assert await due(ward, "2023-11-01") == ("", [("failed", "CPAP-1: 2023-11-01", "1")])
+    _, told = await due(ward, "2024-11-01")
+
+    assert told[-1] == ("ok", "", "1")
+
+
+async def test_a_cloud_that_wishes_a_day_is_heard_as_a_person_is(ward):
+    def wished(db):
+        proposals.propose(db, "cloud", "CPAP-1", "maintenance_due_date", "2023-11-02", UTC_NS)
+        [one] = proposals.proposals(db, "CPAP-1")
+        proposals.move(db, one.id, proposals.ProposalState.APPLIED)
+
+    await ward.file.run(wished)
+    await ward.maintenance.look()
+
+    assert [f.detail for f in ward.facts] == ["CPAP-1: 2023-11-02"]
+
+
+async def test_an_unset_clock_says_nothing_and_no_date_is_refused(ward):
+    ward.clock = (0, False)
+    assert await ward.act(name="maintenance_due_date", value="2023-11-01") == ""
+    assert ward.facts == []
+    assert await ward.act(name="maintenance_due_date", value="soon") == "Choose a day, as 2026-01-15."
