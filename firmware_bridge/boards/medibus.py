@@ -132,7 +132,7 @@ class _Samples:
             if values.corrupt or len(row) != self._widths[name]:
                 self._lost[name] += 1
                 continue
-            counts = np.array([row[k] for k in range(len(row))], np.int32).reshape(-1, 1)
+            counts = np.array([[row[k]] for k in range(len(row))], np.int32)
             frames.append(Samples(name, counts, now_ns, self._lost.pop(name, 0)))
         return frames
 

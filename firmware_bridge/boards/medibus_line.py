@@ -17,6 +17,8 @@ MOST_STREAMS = 12
 BREATHES_IN, CORRUPT = 0xC6, 0xCF
 
 _RUNS = re.compile(rb"[\x80-\xff]+|[\x00-\x7f]+")
+_DATA = bytes(range(0x80, 0xC0))
+_FIRST_STREAMS = tuple(tuple(n for n in range(4) if bits >> n & 1) for bits in range(16))
 _MORE_STREAMS = {0xC4: 4, 0xC5: 8}  # sync command -> number of the streams before its own four
 
 
@@ -109,7 +111,7 @@ class MedibusLine:
 
 def _sample(buffer: bytes, at: int) -> tuple[int, Values | None]:
     """(where the sample at `at` ends, what it says or None where it is torn); -1 = more bytes must tell."""
-    present = [n for n in range(4) if buffer[at] >> n & 1]
+    present = _FIRST_STREAMS[buffer[at] & 0x0F]
     corrupt = False
     place = at + 1
     while place < len(buffer) and buffer[place] & 0xF0 == 0xC0:
@@ -119,23 +121,20 @@ def _sample(buffer: bytes, at: int) -> tuple[int, Values | None]:
         if argument & 0xF0 != 0xC0:
             return place + 1, None
         if what in _MORE_STREAMS:
-            present += [_MORE_STREAMS[what] + n for n in range(4) if argument >> n & 1]
+            present += tuple(_MORE_STREAMS[what] + n for n in _FIRST_STREAMS[argument & 0x0F])
         corrupt = corrupt or what == CORRUPT
         place += 2
         if place - at > 2 * MOST_STREAMS:
             return place, None
     end = place + 2 * len(present)
-    for k in range(place, min(end, len(buffer))):
-        if buffer[k] & 0xC0 != 0x80:
-            return k, None
+    data = buffer[place:end]
+    if data.translate(None, _DATA):
+        return place + next(k for k, byte in enumerate(data) if byte & 0xC0 != 0x80), None
     if end > len(buffer) or place == len(buffer):
         # Without a single stream the sample ends where something else begins.
         return -1, None
-    counts = tuple(
-        (n, buffer[place + 2 * k] & 0x3F | (buffer[place + 2 * k + 1] & 0x3F) << 6)
-        for k, n in enumerate(present)
-    )
-    return end, Values(counts, corrupt)
+    counts = [low & 0x3F | (high & 0x3F) << 6 for low, high in zip(data[::2], data[1::2], strict=True)]
+    return end, Values(tuple(zip(present, counts, strict=True)), corrupt)
 
 
 class _Slow:

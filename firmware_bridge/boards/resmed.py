@@ -48,6 +48,7 @@ ANSWERED_NS: Nanos = 15 * MS  # an answer takes 7 ms of line, and the machine so
 ANSWER_NS: Nanos = 300 * MS  # so long it is waited for
 TORN_NS: Nanos = 40 * MS  # after damage, the rest of an answer is waited for so long
 PRESSURE_EVERY = 2  # of flow's periods
+MOST_FLOWS = 4  # in a row: a machine that answers slowly still says the rest, now and then
 FLOW_UNITS, PRESSURE_UNITS = 500.0, 50.0
 
 FACTS = Facts(
@@ -261,6 +262,8 @@ class _Turn:
         self._origin_ns: Nanos | None = None
         self._slot = 0  # the next one whose flow has not been asked for
         self._pair = -1  # the last two slots whose pressure has been asked for
+        self._flows = 0  # asked for in a row
+        self._pressed = False  # what was last asked for beside flow was pressure
         self._others = 0
         self._lost = {Variable.FLOW: 0, Variable.PRESSURE: 0}
         self._unanswered = 0
@@ -299,17 +302,20 @@ class _Turn:
         if self._origin_ns is None:
             self._origin_ns = now_ns
         slot = (now_ns - self._origin_ns + EARLY_NS) // FLOW_NS
-        if slot >= self._slot:
+        if slot >= self._slot and self._flows < MOST_FLOWS:
+            self._flows += 1
             self._lost[Variable.FLOW] += slot - self._slot
             self._slot = slot + 1
             return Variable.FLOW
-        if self._origin_ns + self._slot * FLOW_NS - now_ns < ANSWERED_NS:
+        if slot < self._slot and self._origin_ns + self._slot * FLOW_NS - now_ns < ANSWERED_NS:
             return None  # an answer would not be here in time for the next slot
+        starved, self._flows = self._flows >= MOST_FLOWS, 0
         pair = (self._slot - 1) // PRESSURE_EVERY
-        if pair > self._pair:
+        if pair > self._pair and not (starved and self._pressed):
             self._lost[Variable.PRESSURE] += pair - self._pair - 1
-            self._pair = pair
+            self._pair, self._pressed = pair, True
             return Variable.PRESSURE
+        self._pressed = False
         self._others += 1
         return _OTHERS[self._others % len(_OTHERS)]
 

@@ -24,6 +24,7 @@ ANNOTATIONS = "EDF Annotations"
 CHECK = "Crc16"
 MOST_SIGNALS = 512
 MOST_RECORD_BYTES = 1 << 24
+MOST_RECORDS = 100_000  # minutes of two months, days of three centuries
 
 _FIELDS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)  # bytes a signal in the second part of the header
 _HEADER_CHECKS = re.compile(rb"(?:\S+ ){4}([0-9A-F]{4}) ([0-9A-F]{4})(?= |$)")
@@ -133,6 +134,8 @@ def _read(name: str, data: bytes) -> EdfFile:
     if not 0 < 2 * width <= MOST_RECORD_BYTES:
         raise ValueError(f"records of {2 * width} bytes")
     n, cut = divmod(len(data) - size, 2 * width)
+    if n > MOST_RECORDS:
+        raise ValueError(f"{n} records of {2 * width} bytes")
     records = np.frombuffer(data, "<i2", n * width, size).reshape(n, width)
     start_ok, signals_ok = _header_checks(data[:size])
     return EdfFile(

@@ -18,7 +18,7 @@ Hypopnoeas and arousals come without a duration: their `at` is the stamp.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -50,6 +50,7 @@ from firmware_bridge.recordings.resmed_labels import (
 
 __all__ = ["Card", "CardEvent", "CardSession", "CardStream", "DaySummary", "Machine", "Night", "open_card"]
 
+MOST_NIGHT_BYTES = 64 << 20  # a day and a night are 11 MB
 SAME_SESSION_S = 60.0  # the files of one session begin within so long of each other
 NAME_HOLDS_S = 5.0  # a header whose check fails counts no more than the file's name when they differ by this
 
@@ -168,8 +169,7 @@ class Card:
     def night(self, day: date) -> Night:
         """What the card has of a therapy day: one of `days`, KeyError otherwise. Never raises for what a file holds."""
         notes: list[str] = []
-        found = [(name, _kind(name), self._read(name, notes)) for name in self._nights[day]]
-        files = [(kind, file) for _, kind, file in found if file is not None]
+        files = list(self._read_all(self._nights[day], notes))
         recorded = sorted(((k, f) for k, f in files if k in FILES), key=lambda pair: pair[1].start)
         groups = _grouped(recorded)
         made = [_session(group, self.machine.serial, notes) for group in groups]
@@ -199,6 +199,20 @@ class Card:
         where: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _read_all(self, names: Sequence[str], notes: list[str]) -> Iterator[tuple[str, EdfFile]]:
+        """Kind and file of what can be read."""
+        size = 0
+        for name in names:
+            file = self._read(name, notes)
+            if file is not None:
+                size += file.records.nbytes
+                if size > MOST_NIGHT_BYTES:
+                    notes.append(
+                        f"{name}: more than {MOST_NIGHT_BYTES >> 20} MB in one night, the rest is left out"
+                    )
+                    return
+                yield _kind(name), file
 
     def _read(self, name: str, notes: list[str]) -> EdfFile | None:
         try:

@@ -19,6 +19,7 @@ from firmware_bridge.recordings.resmed_files import CardFiles
 from firmware_bridge.recordings.resmed_labels import MODES
 
 UNIX_DAY = date(1970, 1, 1)
+MOST_IDENTITY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def machine_of(files: CardFiles, notes: list[str]) -> Machine:
             continue
         try:
             data = files.read(name)
+            if len(data) > MOST_IDENTITY_BYTES:
+                raise ValueError(f"{len(data)} bytes")  # noqa: TRY301 - as what cannot be read
             values = _json_values(data) if name.lower().endswith("json") else _tgt_values(data)
         except (BadRecording, ValueError, RecursionError) as error:
             notes.append(f"{name}: cannot be read ({' '.join(str(error).split())[:120]})")

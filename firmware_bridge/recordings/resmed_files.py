@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from gzip import GzipFile
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, cast
+from typing import IO, Protocol
 
 from firmware_bridge.recordings import BadRecording, one_line
 
@@ -143,4 +143,4 @@ def _unpacked(file: IO[bytes], stored: str, name: str) -> bytes:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise BadRecording(f"{name}: larger than {MOST_BYTES >> 20} MB, not a card's file")
-    return cast("bytes", data)
+    return data

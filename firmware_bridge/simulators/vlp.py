@@ -136,7 +136,7 @@ class VlpCpap(_Machine):
     )
 
     def _begin(self, now_ns: Nanos) -> None:
-        self._pressures: deque[float] = deque(maxlen=round(self.rate_hz / self.BLOCK))
+        self._pressures: deque[float] = deque(maxlen=max(1, round(self.rate_hz / self.BLOCK)))
         super()._begin(now_ns)
         if isinstance(self.body, Patient) and self.body.lungs.machine_on:
             pressure = round(self.body.lungs.cpap_cm_h2o / 0.2) * 200

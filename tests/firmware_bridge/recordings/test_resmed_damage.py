@@ -124,6 +124,23 @@ def test_what_is_no_edf_costs_itself_only(card):
     assert all("not an EDF file" in note for note in night.notes)
 
 
+def test_a_night_that_fills_the_memory_is_cut_off(card, monkeypatch):
+    monkeypatch.setattr("firmware_bridge.recordings.resmed_card.MOST_NIGHT_BYTES", 20_000)
+    for k in range(4):
+        card.session(DAY, EVENING + timedelta(hours=k), 1, seed=k, kinds=("BRP",))
+    with open_card(card.root) as opened:
+        night = opened.night(DAY)
+    assert len(night.sessions) == 3
+    assert "the rest is left out" in night.notes[0]
+
+
+def test_records_without_end_are_refused(card):
+    tiny = card_writer.header((), EVENING, -1, 60.0, card_writer.SERIAL) + bytes(2 * 100_001)
+    card.file(DAY, EVENING, "BRP", tiny)
+    with open_card(card.root) as opened:
+        assert "100001 records of 2 bytes" in opened.night(DAY).notes[0]
+
+
 def test_any_damage_anywhere_is_survived(card):
     """Every byte of both headers, and every length: read or refused, never an exception of another kind."""
     whole = edf(card_writer.BRP, EVENING, [np.zeros(1500, int)] * 2)
