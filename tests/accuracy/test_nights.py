@@ -60,7 +60,7 @@ def test_every_apnoea_of_the_machine_is_one_of_ours_and_obstructive(now):
 
 
 def test_the_section_names_every_event_and_says_that_it_is_no_aasm_scoring():
-    one = nights.Scored(nights.NIGHTS[0], {"leak": nights.Agreement(3, 5.0, 0.9, 0.1, -1.0, 1.2)})
+    one = nights.Scored(nights.NIGHTS[0], {"leak": nights.Agreement(3, 5.0, 0.9, 0.0, 0.1, -1.0, 1.2)})
     one.events = [
         ("04:11:56", "hypopnoea", 0.0, ""),
         ("04:42:02", "obstructive_apnoea", 13.0, "apnoea_obstructive 04:42:03, 11 s"),

@@ -35,7 +35,9 @@ class Outlet:
         if not purity and not pressures:
             return None
         fast = stream.rate_hz >= SLOWEST_CYCLE_HZ
-        return cls(purity[0] if purity else None, flow[0] if flow else None, tuple(pressures[:2]) if fast else ())
+        return cls(
+            purity[0] if purity else None, flow[0] if flow else None, tuple(pressures[:2]) if fast else ()
+        )
 
     @property
     def rank(self) -> tuple[bool, int]:

@@ -87,7 +87,8 @@ class Cycle:
         return found
 
     def _of(self, pressures: Floats) -> Floats:
-        return pressures[0] - pressures[1] if self._paired else pressures[0]
+        series: Floats = pressures[0] - pressures[1] if self._paired else pressures[0]
+        return series
 
     def _against(self) -> bool | None:
         """Whether two pressures go against each other; None as long as it cannot be told."""

@@ -73,7 +73,7 @@ class OxygenSegment:
         row = 0
         for name, there in ((PURITY, self._outlet.purity), (FLOW, self._outlet.flow)):
             if there is not None:
-                value = float(values[row, -(-4 * self._hops.n // 5) :].mean())  # as it is at the end of the second
+                value = float(values[row, 4 * self._hops.n // 5 :].mean())  # as the second ends
                 device = self.segment.stream.device
                 found += self._gas.sampled(device, name, value, hop.t_ns, hop.due_ns, evidence)
                 row += 1

@@ -49,8 +49,8 @@ class Telling:
         t_ns = self._time(breath.onset)
         return [self._metric(t_ns, hop.due_ns, name, value, evidence) for name, value in values.items()]
 
-    def rates(self, hop: Hop, now: int, rates: Rates, *, learning: bool) -> list[Finding]:
-        """Rate and minute volume as of now, or why there are none; and how long ago the last breath began."""
+    def rates(self, hop: Hop, now: int, rates: Rates, *, learning: bool, worn: bool) -> list[Finding]:
+        """Rate and minute volume as of now, or why there are none; while the mask is worn, how long ago a breath began."""
         found: list[Finding] = []
         since = rates.since_s(now)
         known = rates.at(now)
@@ -62,7 +62,7 @@ class Telling:
             evidence = self._evidence(first.onset, now, BREATH_RULE)
             found.append(self._metric(hop.t_ns, hop.due_ns, "respiration_rate", rate, evidence))
             found.append(self._metric(hop.t_ns, hop.due_ns, "minute_volume", volume, evidence))
-        if since is not None:
+        if since is not None and worn:
             began = max(now - round(since * self._hops.hz), 0)
             evidence = self._evidence(began, now, BREATH_RULE)
             found.append(self._metric(hop.t_ns, hop.due_ns, "since_breath", since, evidence))

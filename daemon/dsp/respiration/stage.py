@@ -150,7 +150,9 @@ class RespirationSegment:
             self._breaths.begin(now)
             self._disturbances.begin(now)
         found += self._count(hop, pressure, ended, leak_lpm, now)
-        found += self._tell.rates(hop, now, self._rates, learning=self._seconds <= SHORT_S + EVERY_S)
+        found += self._tell.rates(
+            hop, now, self._rates, learning=self._seconds <= SHORT_S + EVERY_S, worn=self._therapy.on
+        )
         if hop.number % EVERY_S == EVERY_S - 1:
             found += self._tell.night(self.night, hop.t_ns, hop.last)
         return found
@@ -224,6 +226,7 @@ class RespirationSegment:
             found += self._turned(turned, hop.t_ns, hop.last)
             if not turned.on:
                 self._disturbances.begin(now)
+                self._rates.begin()
         if self._therapy.on:
             periodic = self._periodic.on
             self.night.second(

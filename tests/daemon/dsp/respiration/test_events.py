@@ -177,6 +177,8 @@ def test_therapy_that_stops_is_said_with_the_time_and_the_reason():
     (stopped,) = events(by_pressure, "therapy_stopped")
     assert (stopped.detail, stopped.t_ns / S) == ("pressure", pytest.approx(120, abs=1.1))
     assert stopped.due_ns / S == pytest.approx(130, abs=1.1)
+    assert len(values(by_pressure, "since_breath", 60, 128)) == 68
+    assert not len(values(by_pressure, "since_breath", 131))  # nobody wears the mask
     (stopped,) = events(silent, "therapy_stopped")
     assert (stopped.detail, stopped.t_ns / S) == ("no_data", pytest.approx(160, abs=1.1))
     assert stopped.due_ns / S == pytest.approx(170, abs=0.2)
