@@ -63,7 +63,7 @@ class Beyond:
 
     `trusted`: not judged while the signal is poor. `unless`: not judged while this other metric has a value. `setting`: the
     limit is counted from this setting of the device, by `share` as a percentage of it. `key`: the limit's own name where it
-    is not the side's. `grace`: not judged before this other number has become 1 (a device that warms up).
+    is not the side's. `also`: another number that counts where this one has no value. `grace`: not judged before this other number has become 1 (a device that warms up).
     """
 
     metric: str
@@ -76,12 +76,15 @@ class Beyond:
     share: bool = False
     key: str = ""
     grace: str = ""
+    also: str = ""
 
     def judge(self, seen: Observed, limits: Limited, was: Was) -> Verdicts:
         other = seen.value(self.unless) if self.unless else None
         if other is not None and other.value is not None:
             return one(NO)
         metric = seen.value(self.metric, self.stale_s)
+        if self.also and (metric is None or metric.value is None):
+            metric = seen.value(self.also, self.stale_s)
         if metric is None or metric.value is None or (self.trusted and seen.poor):
             return one(UNKNOWN)
         limit = limits[self.key or self.side]

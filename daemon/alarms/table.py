@@ -133,7 +133,7 @@ _OXYGEN = (
         Delay(10, 0, 30), off_s=5, latch_s=UNTIL_SEEN,
         uses=(("spo2", "spo2_low", "below"), ("flow", "o2_flow_low", "below")),
         covers=("desat", "spo2_low", "o2_flow_low")),
-    Row("spo2_low_leak", HIGH, devices.Together(_DESATURATED, when.Beyond("cpap_leak", "above", 4, 10, key="leak")),
+    Row("spo2_low_leak", HIGH, devices.Together(_DESATURATED, when.Beyond("cpap_leak", "above", 4, 10, key="leak", also="leak")),
         Delay(10, 0, 30), off_s=5, latch_s=UNTIL_SEEN,
         uses=(("spo2", "spo2_low", "below"), ("leak", "cpap_leak_high", "above")),
         covers=("desat", "spo2_low", "cpap_leak_high")),
@@ -165,7 +165,7 @@ _BREATH = (
     Row("resp_low", MEDIUM, when.Beyond("respiration_rate", "below", 2, 70, trusted=True), Delay(15, 0, 60), off_s=15,
         limits=(Limit("below", 8, 0, 30, 1, "/min", Auto("respiration_rate", 1, -10, 6, 12)),), on=False),
     Row("therapy_stopped", LOW, when.Happened("therapy_stopped", SOUNDS_S), latch_s=UNTIL_SEEN),
-    Row("cpap_leak_high", LOW, when.Beyond("cpap_leak", "above", 4, 10), Delay(60, 0, 300), off_s=30, escalates=((300, MEDIUM),),
+    Row("cpap_leak_high", LOW, when.Beyond("cpap_leak", "above", 4, 10, also="leak"), Delay(60, 0, 300), off_s=30, escalates=((300, MEDIUM),),
         limits=(Limit("above", 24, 5, 120, 1, "L/min"),)),
 )
 

@@ -83,7 +83,8 @@ def condition(c):
             base = f" from {c.setting}" if c.setting else ""
             only = f", only without {c.unless}" if c.unless else ""
             only += f", not before {c.grace} is 1" if c.grace else ""
-            return f"{c.metric} {c.side} limit{base}; hysteresis {number(c.hysteresis)}{only}"
+            metric = f"{c.metric} (or {c.also})" if c.also else c.metric
+            return f"{metric} {c.side} limit{base}; hysteresis {number(c.hysteresis)}{only}"
         case devices.EachBeyond():
             return f"{' or '.join(c.metrics)} of a device {c.side} limit; hysteresis {number(c.hysteresis)}"
         case devices.Together():

@@ -358,3 +358,12 @@ def test_a_number_that_analysis_cannot_give_is_the_devices_own(make_bed):
         bed.run(1)
 
     assert bed.began("pulse_low")
+
+
+def test_a_leak_that_only_our_own_analysis_sees_is_alarmed(make_bed):
+    bed = make_bed()
+    bed.well(10)
+    bed.values["leak"] = 60.0
+    bed.run(63)
+
+    assert bed.began("cpap_leak_high") == [pytest.approx(10 + 1 + 60, abs=1.1)]

@@ -57,7 +57,10 @@ def test_every_limit_that_noise_or_silence_can_hold_back_has_a_technical_alarm_i
     missing = {r.condition.metric for r in TABLE if isinstance(r.condition, when.Missing)}
     judged = {r.condition.metric for r in TABLE if isinstance(r.condition, when.Beyond) and r.on}
     of_the_ecg = {"heart_rate", "qtc_fridericia"}
-    of_the_link = {"pulse_rate", "since_breath"}  # where no flow is seen, the link or the CPAP's own rows say so
+    of_the_link = {
+        "pulse_rate",
+        "since_breath",
+    }  # where no flow is seen, the link or the CPAP's own rows say so
 
     assert "heart_rate" in missing
     assert judged - of_the_ecg - of_the_link <= missing
