@@ -125,10 +125,12 @@ class Device:
             self._asked.add(request)
 
     def lapse(self, now_ns: Nanos) -> None:
-        """Settings that the device has left without an answer."""
-        if self._asked and isinstance(self.board, Commanded):
-            for reply in self.board.lapsed(now_ns):
-                self._take(reply, now_ns)
+        """What time alone brings: frames that waited for one that never came, settings left without an answer."""
+        if isinstance(self.board, Commanded):
+            self.feed(b"", now_ns)
+            if self._asked:
+                for reply in self.board.lapsed(now_ns):
+                    self._take(reply, now_ns)
 
     def move(self, bed: str) -> None:
         """It belongs to another bed from now on: there everything begins anew."""

@@ -20,11 +20,11 @@ import numpy.typing as npt
 from firmware_bridge.frames import Nanos
 
 OFTEN_NS: Nanos = 100_000_000
-SELDOM_NS: Nanos = 500_000_000
+SELDOM_NS: Nanos = 250_000_000
 OFTEN_PAIRS = 200
 """So many pairs are made quickly; then the rate is known, and bounds stay good for minutes."""
 LATE_NS: Nanos = 2_000_000_000  # a PONG that took longer says nothing
-PAIRS = 256
+PAIRS = 512
 WINDOW_S = 128.0
 STEEPEST = 500e-6
 LEVER_S = 2.0
@@ -33,7 +33,7 @@ BROKEN_S = 5e-3
 """Bounds that contradict each other by more than this are of a clock that has jumped."""
 
 _GOLDEN = (5**0.5 - 1) / 2
-_STEPS = 28  # 1000 ppm to 0.002 ppm
+_STEPS = 20  # 1000 ppm to 0.07 ppm
 _Pairs = npt.NDArray[np.float64]
 
 
