@@ -31,8 +31,9 @@ def player(path: Path, *, loop: bool) -> Player:
 
 
 def board(kind: str, source: Player | None, seed: int = 0) -> SimulatedBoard:
-    """A board of `kind` that plays `source`, or a simulated patient where there is none. Raises `BadInput`."""
-    return _board(kind, Patient(seed=seed) if source is None else source)
+    """A board of `kind` that plays `source`, or is at a simulated patient or concentrator without one. Raises `BadInput`."""
+    body: Source = Concentrator(seed=seed) if kind in AT_CONCENTRATOR else Patient(seed=seed)
+    return _board(kind, body if source is None else source)
 
 
 def bedside(kinds: Mapping[str, str], played: Player | None, seed: int = 0) -> dict[str, SimulatedBoard]:
