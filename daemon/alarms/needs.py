@@ -52,7 +52,9 @@ def needs_of(condition: Condition) -> Needs | None:
     """What a condition needs; None: to be judged at every Tick."""
     match condition:
         case when.Beyond(metric=metric, unless=unless, setting=setting, grace=grace, also=also):
-            reads = frozenset({metric, absence_of(unless) if unless else "", setting, grace, also, QUALITY} - {""})
+            reads = frozenset(
+                {metric, absence_of(unless) if unless else "", setting, grace, also, QUALITY} - {""}
+            )
             return Needs(reads, _other_stale(unless, metric)) if unless else Needs(reads)
         case when.Happened(event=event):
             return Needs(frozenset({event}))

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from daemon.control.attached import DeviceState, StatusState, WaveState
 from daemon.control.messages import (
     BedState,
     ConclusionsState,
-    DeviceState,
     DisplayState,
     EventsSeen,
     EventState,
@@ -19,8 +19,6 @@ from daemon.control.messages import (
     MetricState,
     QualityState,
     RhythmState,
-    StatusState,
-    WaveState,
 )
 from daemon.control.occupant import PatientState
 from daemon.model.findings import Conclusions, DisplayBlock, Event, Metric, Quality, Rhythm

@@ -66,7 +66,7 @@ def encode_waves(index: int, block: DisplayBlock) -> bytes:
     | offset | type | what |
     |---|---|---|
     | 0 | u8, u8 | version 1, kind 1 |
-    | 2 | u16 | index of the group of waves (messages.py: WaveState) |
+    | 2 | u16 | index of the group of waves (attached.py: WaveState) |
     | 4 | u32 | connection: changes when a new segment begins |
     | 8 | i64 | number of the first sample in its segment |
     | 16 | i64 | its time, ns of CLOCK_BOOTTIME |

@@ -2,7 +2,8 @@
 
 They are shown as they come, in the unit that people read, in hops of a tenth of a second counted from sample 0 of the
 segment. What a board gives as bare counts around some level (impedance, light) loses that level by a high-pass, which is
-named in `chain`. A photoplethysmogram is shown only where no oximeter draws a pleth.
+named in `chain`. Light that came through a finger falls with each beat: it is drawn upside down, as a pleth goes, and only
+where no oximeter draws one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ SHOWN = {
     Quantity.TANK_PRESSURE: 0.0,
 }
 """Quantities that are drawn, and the cut-off of their high-pass in Hz (0 = none): below any pulse (30 bpm) or breath (6 /min)."""
+
+INVERTED = frozenset({Quantity.PPG_INFRARED})
+"""Quantities that are drawn upside down."""
 
 READ_AS = {"L/s": ("L/min", 60.0)}
 """Unit of a channel -> unit on the screen, and the factor."""
@@ -67,7 +71,9 @@ class TraceSegment:
         self.leads = tuple(channel.name for channel in self._channels)
         self.units = tuple(_read_as(channel)[0] for channel in self._channels)
         self.chain = tuple(
-            f"{name} ≥ {self._cuts[k]:g} Hz" for k, name in enumerate(self.leads) if k in self._filters
+            f"{channel.name} ≥ {self._cuts[k]:g} Hz{', inverted' if channel.quantity in INVERTED else ''}"
+            for k, channel in enumerate(self._channels)
+            if k in self._filters
         )
 
     def push(self, block: SampleBlock, *, light: bool) -> list[DisplayBlock]:
@@ -89,7 +95,8 @@ class TraceSegment:
                 | (row > rails[1])
                 | (not light and channel.quantity is Quantity.PPG_INFRARED)
             )
-            values[k] = np.where(hidden, np.nan, x * _read_as(channel)[1])
+            sign = -1.0 if channel.quantity in INVERTED else 1.0
+            values[k] = np.where(hidden, np.nan, sign * x * _read_as(channel)[1])
         return DisplayBlock(
             self.segment,
             hop.first,

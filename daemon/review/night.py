@@ -41,8 +41,10 @@ FLAGS = {
     "unclassified": ("apnoea_unclassified", "apnoea"),
     "hypopnoea": ("hypopnoea",),
     "arousal": ("arousal",),
-    "periodic": ("periodic_breathing", "cheyne_stokes"),
+    "periodic": ("periodic_breathing", "cheyne_stokes_over"),
     "desaturation": ("desaturation",),
+    "large_leak": ("large_leak",),
+    "stopped": ("therapy_stopped",),
 }
 """Row of flags -> events that stand in it."""
 
@@ -296,6 +298,7 @@ def figures(reader: Reader, night: Night) -> dict[str, float | None]:
         "ahi": len(told_in_use) / hours if hours > 0 else None,
         **{f"count_{flag}": float(count) for flag, count in counted.items()},
         "longest_s": max((one.seconds for one in told_in_use if one.seconds), default=None),
+        **_by_machine(reader, night),
         **_percentiles("leak", middle["leak"][used]),
         **_percentiles("pressure", pressure[used]),
         "spo2_lowest": float(saturated.min()) if len(saturated) else None,
@@ -356,6 +359,21 @@ def _state(night: Night) -> NightState:
 
 def _listed(values: Floats) -> tuple[float | None, ...]:
     return tuple(None if np.isnan(value) else round(float(value), 3) for value in values)
+
+
+MACHINE = {"cpap_ahi": "machine_ahi", "cpap_hours": "machine_hours", "cpap_leak_95": "machine_leak_p95"}
+"""A machine's own statistics of a day, as its card has them -> the figure that stands beside ours."""
+
+
+def _by_machine(reader: Reader, night: Night) -> dict[str, float | None]:
+    """What the machine itself made of the night; nothing where it was not imported."""
+    told: dict[str, float | None] = dict.fromkeys(MACHINE.values())
+    for boot in {part.boot for part in night.parts if part.boot.startswith(IMPORTED)}:
+        for day in reader.events(boot, -(2**62), 2**62, kinds=["therapy_day"]):
+            if day.body.get("day") == night.day.isoformat():
+                for one in reader.metrics(boot, day.t_ns, day.t_ns + 1, names=list(MACHINE)):
+                    told[MACHINE[one.name]] = one.value
+    return told
 
 
 def _middle(low: Floats, high: Floats) -> Floats:

@@ -1,7 +1,8 @@
-"""A stored night: twelve minutes at bed 1, told to the second, and a minute of the night after it at bed 2."""
+"""Stored nights: twelve minutes at bed 1, told to the second, a minute of the night after it at bed 2, and one of a card."""
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,18 @@ import numpy as np
 
 from daemon.model.findings import Event, Evidence
 from daemon.model.signals import Channel, Quantity, Reading, SampleBlock, Segment, Stream
+from daemon.store import codec
+from daemon.store.imports import (
+    Coded,
+    Figure,
+    Imported,
+    Mark,
+    Owner,
+    Stretch,
+    write_day,
+    write_samples,
+    write_session,
+)
 from daemon.store.writer import Writer
 
 S = 1_000_000_000
@@ -38,6 +51,22 @@ def _block(segment, minute):
     return SampleBlock(segment, minute * n, t0_ns, 4e7, np.stack([flow, pressure]), t0_ns + 60 * S)
 
 
+def write_card(db: sqlite3.Connection) -> None:
+    """A minute of a night before that, of a machine's card, with one event of its own and its statistics of the day."""
+    began_ns = (BEGAN_UTC_S - 10 * 24 * 3600) * S
+    owner = Owner("CARD-1", "resmed_card", "AirSense", "1", "1")
+    counts = _block(Segment("card-1", "1", STREAM, "-", 1, 0), 0).counts
+    whole = Coded(0, counts.shape[1], began_ns, 4e7, S, codec.checksum(counts), codec.encode(counts))
+    device = Stream("CARD-1", "flow", 25.0, FLOW)
+    ends_ns = began_ns + 60 * S
+    stretch = Stretch("card-1", device, began_ns, ends_ns, 1500, began_ns, ends_ns)
+    write_samples(db, owner, stretch, [whole], [])
+    marks = (Mark(began_ns + 20 * S, "hypopnoea", "Hypopnea", 12.0),)
+    write_session(db, owner, Imported("session-1", "card-1", began_ns, ends_ns, "nurse", None, marks, {}))
+    figures = [Figure("cpap_ahi", "/h", 58.8), Figure("cpap_hours", "h", 0.02)]
+    write_day(db, owner, ends_ns, "2026-02-19", {}, figures)
+
+
 async def write_night(file: Path) -> None:
     """Into a new store."""
     now = [0]
@@ -61,4 +90,5 @@ async def write_night(file: Path) -> None:
             writer.offer("1", Reading("1", "CPAP-1", "cpap_leak", leak, "L/min", second * S), (), ())
     other = Segment("night-2", "2", STREAM, "boot-1", 2, 24 * 3600 * S)
     writer.offer("2", _block(other, 0), (), ())
+    await writer.aside(write_card)
     await writer.stop()

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from daemon.control.messages import DeviceState, MetricState, SettableState, StatusState, WaveState
+from daemon.control.attached import DeviceState, SettableState, StatusState, WaveState
+from daemon.control.messages import (
+    MetricState,
+)
 from daemon.control.waves import encode_waves
 from daemon.model.findings import DisplayBlock
 from daemon.model.signals import Channel, Quantity, Segment, Stream

@@ -11,13 +11,13 @@ import numpy as np
 from aiohttp import web
 
 from daemon.config import Config
+from daemon.control.attached import DeviceState, WaveState
 from daemon.control.messages import (
     Act,
     Acted,
     AlarmsSeen,
     BeatSeen,
     BedState,
-    DeviceState,
     DisplayState,
     EventsSeen,
     FactSeen,
@@ -27,7 +27,6 @@ from daemon.control.messages import (
     RhythmState,
     ScreensSeen,
     State,
-    WaveState,
 )
 from daemon.control.waves import encode_waves
 from daemon.model.findings import DisplayBlock

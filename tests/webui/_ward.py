@@ -18,7 +18,7 @@ from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
 from daemon.model.alarms import Change, ChangeKind
 from daemon.model.findings import Beat, BeatClass, Evidence, Finding, Metric, Rhythm
-from daemon.model.signals import Command, Fact, FactState, Item, Tick
+from daemon.model.signals import Command, Fact, FactState, Item, Reading, Tick
 from daemon.words import say
 
 S = 1_000_000_000
@@ -85,6 +85,10 @@ class Ward:
         """A part of the box fails, or is well again."""
         self._push(Fact(source, state, self.t_ns + 1, self.t_ns + 1))
 
+    def reading(self, name: str, value: float, unit: str) -> None:
+        """A device says a number of its own."""
+        self._push(Reading(BED, "OXI-1", name, value, unit, self.t_ns + 1))
+
     def pause(self, name: str, seconds: int) -> None:
         """An audio pause of `seconds` was pressed at this moment, and ran to its end."""
         self.act(Act(id=name, bed=BED, verb="audio_pause", values={"seconds": str(seconds)}))
@@ -96,7 +100,10 @@ class Ward:
         self.run(TICK / S)
         refused = [c for c in self._changes if c.command == act.id and c.kind is ChangeKind.REFUSED]
         return (
-            say(refused[0].text, **{k: f"{v:g}" if isinstance(v, float) else v for k, v in refused[0].values})
+            say(
+                refused[0].text,
+                **{k: f"{v:g}" if isinstance(v, int | float) else v for k, v in refused[0].values},
+            )
             if refused
             else ""
         )

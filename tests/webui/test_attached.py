@@ -131,6 +131,25 @@ async def test_what_a_device_says_is_wrong_stands_out(bedside, feeder) -> None:
     await expect(bedside.locator("[data-panel=cpap] .said")).to_contain_text("MASK OFF")
 
 
+async def test_an_alarm_of_a_device_is_worn_by_its_number_with_the_limit_beside_it(
+    attended, ward, bed_box
+) -> None:
+    for _ in range(20):
+        ward.reading("spo2", 86.0, "%")
+        ward.run(1)
+    async with attended(wait=False) as page:
+        bed_box.others = (oximeter(),)
+        bed_box.others[0].numbers["spo2"] = (86.0, "%")
+        await bed_box.say()
+        figure = page.locator("#spo2")
+        await expect(figure).to_have_attribute("data-alarm", "medium", timeout=8000)
+        await expect(figure).to_have_attribute("data-flash", "medium")
+        await expect(figure.locator(".limits .low")).to_have_text("90")
+        await expect(figure.locator(".limits .low")).to_have_attribute("data-broken", "true")
+        await expect(figure.locator(".value")).to_have_text("86")
+        await expect(page.locator("#pulse-rate")).to_have_attribute("data-alarm", "")
+
+
 def setting(page: Page, name: str):
     return page.locator(f".settable[data-setting={name}]")
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from webui.assets import Assets
+from webui.assets import Assets, foreign
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -24,7 +24,7 @@ async def bench(browser: Browser, served: str) -> AsyncIterator[Page]:
     """A page with the test bench of drawing.js as `drawing`."""
     import webui
 
-    assets = Assets(Path(webui.__file__).parent / "static")
+    assets = Assets(Path(webui.__file__).parent / "static", foreign())
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(f"{served}calibrate")
@@ -378,3 +378,24 @@ async def test_automatic_gain_takes_standard_steps_with_hysteresis(bench: Page) 
 
     # First a step that fits; one artefact changes nothing; two seconds off scale step down; ten roomy ones step up.
     assert gains == [10, 10, 10, 5, 5, 10, 10, 20]
+
+
+async def test_a_lane_with_a_range_is_filled_by_it_in_its_own_colour(bench: Page) -> None:
+    """A square wave of half the range, read back from the canvas; what is beyond the range is kept inside the lane."""
+    read = await bench.evaluate(
+        """() => {
+          const { sweep, traces, canvas } = drawing.bench({ leads: ["flow"], width: 1000, height: 200 });
+          const lane = { ...drawing.layout.single("flow", 1000, 200, 40)[0], range: [-60, 60], colour: "#ff0000", marks: false };
+          sweep.arrange([lane], { pxPerMm: 5, speed: 25, ratio: 1, origin: 0 });
+          traces.push(drawing.frame(["flow"], 0, 2000, (_, k) => (k % 500 < 250 ? 30 : -30)), ["flow"]);
+          sweep.repaint(3999, traces);
+          const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const rows = (x) => Array.from({ length: 200 }, (_, y) => y).filter((y) => data[4 * (y * width + x)] > 128 && data[4 * (y * width + x) + 1] < 60);
+          const middle = (t) => { const lit = rows(Math.round(sweep.x(sweep.lanes[0], t))); return (lit[0] + lit.at(-1)) / 2; };
+          return { high: middle(3250), low: middle(3750), beyond: sweep.y(sweep.lanes[0], 200) };
+        }"""
+    )
+
+    assert read["low"] - read["high"] == pytest.approx(97, abs=1.5)  # half of 200 less four line widths
+    assert (read["low"] + read["high"]) / 2 == pytest.approx(100, abs=1.5)
+    assert 0 < read["beyond"] < 4

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 import webui
-from webui.assets import Assets
+from webui.assets import Assets, foreign
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -20,7 +20,7 @@ BENCH = (Path(__file__).parent / "drawing.js").read_text(encoding="utf-8").split
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bench(browser: Browser, served: str) -> AsyncIterator[Page]:
     """A page with the test bench of drawing.js as `drawing`."""
-    assets = Assets(Path(webui.__file__).parent / "static")
+    assets = Assets(Path(webui.__file__).parent / "static", foreign())
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(f"{served}calibrate")

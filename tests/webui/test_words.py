@@ -148,7 +148,18 @@ def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> Non
 
 
 def test_no_sentence_is_written_twice() -> None:
-    rooms = (en, en_alarms, en_breath, en_clouds, en_devices, en_ecg, en_import, en_panels, en_rows, en_wishes)
+    rooms = (
+        en,
+        en_alarms,
+        en_breath,
+        en_clouds,
+        en_devices,
+        en_ecg,
+        en_import,
+        en_panels,
+        en_rows,
+        en_wishes,
+    )
 
     assert sum(len(room.WORDS) for room in rooms) == len(words.table())
 

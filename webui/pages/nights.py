@@ -17,11 +17,24 @@ from webui.pages import CONFIG, alarms, bed_names, numbers, render
 _WORKER = web.AppKey("night worker", WorkClient)
 
 CURVES = ("flow", "pressure", "leak", "spo2", "pulse")
-FLAGS = ("obstructive", "clear_airway", "unclassified", "hypopnoea", "arousal", "periodic", "desaturation")
+FLAGS = (
+    "obstructive",
+    "clear_airway",
+    "unclassified",
+    "hypopnoea",
+    "arousal",
+    "periodic",
+    "desaturation",
+    "large_leak",
+    "stopped",
+)
 FIGURES = (
     ("used_h", "h", 1),
     ("recorded_h", "h", 1),
     ("ahi", "/h", 1),
+    ("machine_hours", "h", 1),
+    ("machine_ahi", "/h", 1),
+    ("machine_leak_p95", "L/min", 0),
     *((f"count_{flag}", "", 0) for flag in FLAGS),
     ("longest_s", "s", 0),
     ("leak_median", "L/min", 0),

@@ -94,8 +94,9 @@ def test_light_has_no_level_and_begins_anew_behind_a_gap():
     swing = np.concatenate([one.values[0] for one in drawn])[1000:]
     later = traces.push(block(of, 24_000, counts + 9000))
 
-    assert drawn[0].chain == ("ppg_infrared ≥ 0.5 Hz",)
+    assert drawn[0].chain == ("ppg_infrared ≥ 0.5 Hz, inverted",)
     assert abs(swing.mean()) < 20
+    assert np.corrcoef(swing, counts[0, 1000 : 1000 + len(swing)])[0, 1] < -0.85  # up where light is lost
     assert 300 < swing.max() < 450
     assert np.abs(later[0].values).max() < 450  # the new level is no step
 

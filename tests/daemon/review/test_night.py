@@ -20,14 +20,24 @@ async def path(tmp_path):
     return file
 
 
-def test_a_bed_has_its_own_nights(path):
+def test_a_bed_has_its_own_nights_and_those_of_its_cards(path):
     ours, theirs = (ask(path, lambda reader, bed=bed: told_nights(reader, bed).nights) for bed in ("1", "2"))
 
     assert [(str(night.day), night.device, night.imported) for night in ours] == [
-        ("2026-03-01", "CPAP-1", False)
+        ("2026-03-01", "CPAP-1", False),
+        ("2026-02-19", "CARD-1", True),
     ]
     assert ours[0].recorded_h == pytest.approx(0.2, abs=0.001)
     assert [str(night.day) for night in theirs] == ["2026-03-02"]
+
+
+def test_beside_our_figures_stand_those_of_the_machine(path):
+    told, live = ask(path, lambda reader: [figures(reader, night) for night in reversed(nights(reader, "1"))])
+
+    assert (told["machine_ahi"], told["machine_hours"], told["machine_leak_p95"]) == (58.8, 0.02, None)
+    assert told["ahi"] == pytest.approx(60, rel=0.05)
+    assert (told["count_hypopnoea"], told["longest_s"]) == (1, 12)
+    assert live["machine_ahi"] is None
 
 
 def test_figures_are_those_that_a_person_would_count(path):

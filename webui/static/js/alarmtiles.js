@@ -45,7 +45,7 @@ export class AlarmTiles {
       const row = rows.get(name);
       const limit = row?.limits.find((one) => one.key === key);
       const text = element.querySelector(`.limits ${part}`);
-      const decimals = facts.figures[element.dataset.figure]?.decimals;
+      const decimals = limit && Number.isInteger(limit.step) ? 0 : facts.figures[element.dataset.figure]?.decimals;
       set(text, limit ? (row.on ? valueText(limit.value, limit.unit, decimals) : say("alarms.off_short")) : "");
       text.dataset.broken = String(broken.has(name));
       text.dataset.differs = String(Boolean(limit) && limit.value !== limit.default);

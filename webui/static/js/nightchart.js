@@ -17,6 +17,8 @@ const COLOURS = {
   arousal: "#ffd9a0",
   periodic: "#ff9fd0",
   desaturation: "#00e5ff",
+  large_leak: "#ffb454",
+  stopped: "#ffffff",
 };
 const QUIET = "#b3bfca";
 const EDGE = "#2c3943";

@@ -50,7 +50,7 @@ class Group {
 
   // What its frames hold (WaveState).
   hold(state) {
-    const is = JSON.stringify([state.leads, state.quantities, state.units]);
+    const is = JSON.stringify([state.leads, state.quantities, state.units, state.chain]);
     const changed = this.is !== is;
     this.is = is;
     this.state = state;
@@ -118,7 +118,8 @@ class Group {
     const { speed, slow } = this.settings;
     const scale = { ...fit(this.canvas), speed: Number(this.fast ? speed : slow), origin: 0 };
     const { width, height } = this.canvas;
-    const { leads, quantities, units } = this.state;
+    const { leads, quantities, units, chain } = this.state;
+    const filterOf = (lead) => chain.find((one) => one.startsWith(`${lead} `))?.slice(lead.length + 1) ?? "";
     const edge = (i) => Math.round((i * height) / leads.length);
     const lanes = leads.map((lead, i) => ({
       lead,
@@ -133,15 +134,15 @@ class Group {
       colour: COLOURS[quantities[i]],
     }));
     this.sweep.arrange(lanes, scale);
-    lanes.forEach((lane, i) => this.#label(this.overlay.children[i], lane, scale, { quantity: quantities[i], unit: units[i] }));
+    lanes.forEach((lane, i) => this.#label(this.overlay.children[i], lane, scale, { quantity: quantities[i], unit: units[i], filter: filterOf(lane.lead) }));
   }
 
-  #label(row, lane, { ratio, speed }, { quantity, unit }) {
+  #label(row, lane, { ratio, speed }, { quantity, unit, filter }) {
     row.style.setProperty("top", `${lane.y0 / ratio}px`);
     row.style.setProperty("height", `${lane.h / ratio}px`);
     const [low, high] = lane.range;
     const symbol = unitText(unit);
-    set(row.querySelector(".about"), [symbol === "1" ? "" : symbol, say("wave.speed", { speed })].filter(Boolean).join(" · "));
+    set(row.querySelector(".about"), [symbol === "1" ? "" : symbol, say("wave.speed", { speed }), filter].filter(Boolean).join(" · "));
     set(row.querySelector(".high"), isPrinted(quantity) ? String(high) : "");
     set(row.querySelector(".low"), isPrinted(quantity) ? String(low).replace("-", "−") : "");
     row.dataset.high = high;
