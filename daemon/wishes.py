@@ -82,25 +82,6 @@ class Devices(Protocol):
         """Set it, and wait for the device's own word."""
 
 
-class ReadOnly:
-    """Devices that take no settings."""
-
-    def __init__(self, bed_of: Callable[[str], str | None]) -> None:
-        self.bed_of = bed_of
-
-    def settable(self, serial: str) -> Collection[str]:  # noqa: ARG002 - one answer for all
-        """Nothing."""
-        return ()
-
-    def present(self, serial: str) -> Mapping[str, Value]:  # noqa: ARG002 - one answer for all
-        """Not known."""
-        return {}
-
-    async def apply(self, serial: str, name: str, value: Value) -> Reply:  # noqa: ARG002 - the device's part
-        """Never."""
-        return Reply(applied=False, reason=say("wish.read_only"))
-
-
 class Wishes:
     """`obey` puts a Command through its bed: None, or a future of the reason in words for which it was refused ("" = done).
 
@@ -313,8 +294,7 @@ class Wishes:
             if one.state in _SAID_NO:
                 refused[name] = one.reason
             elif one.state is not ProposalState.APPLIED:
-                here = self._devices.bed_of(one.device) is not None
-                pending[name] = say("wish.waits" if here else "wish.away")
+                pending[name] = say(self._waits_for(one))
         return WishTold(
             version=wish.version,
             hash=wish.hash,
@@ -322,6 +302,12 @@ class Wishes:
             pending=pending,
             refused=refused,
         )
+
+    def _waits_for(self, one: Proposal) -> str:
+        """The word key of what a proposal waits for."""
+        if one.state is ProposalState.ACCEPTED:
+            return "wish.being_set"
+        return "wish.away" if self._devices.bed_of(one.device) is None else "wish.waits"
 
     def _proposal_told(self, one: Proposal, bed: str) -> ProposalTold:
         return ProposalTold(

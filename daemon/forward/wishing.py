@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 from pydantic import ValidationError
 
+from daemon.config import Destination
 from daemon.contracts.rest.v1 import ConfigReport
 from daemon.control.client import NotAnswering
 from daemon.control.wishes import WishClient, Wished, WishTold
@@ -38,19 +39,21 @@ class Forwarding(Protocol):
     """Whose wishes they are."""
 
     @property
+    def wanted(self) -> Mapping[str, Destination]: ...
+
+    @property
     def senders(self) -> Mapping[str, Sender]: ...
 
 
 class Wishing:
-    """`run` until cancelled. `heard(name)` takes the wishes of a destination, on the loop."""
+    """`run` until cancelled. `heard(name)` takes the wishes of a destination, on the loop. Each destination has a task of its own."""
 
     def __init__(self, socket: Path, of: Forwarding) -> None:
         self._socket = socket
         self._of = of
         self._wishes: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
         self._reported: dict[tuple[str, str], WishTold] = {}
-        self._asked_s: dict[str, float] = {}
-        self._news = asyncio.Event()
+        self._news: dict[str, asyncio.Event] = {}
 
     def heard(self, name: str) -> Wishes:
         """The newest wish of each device counts."""
@@ -59,56 +62,75 @@ class Wishing:
             known = self._wishes.get((name, device))
             if known is None or version >= known[0]:
                 self._wishes[name, device] = (version, dict(wish))
-                self._news.set()
+                self._of_news(name).set()
 
         return hear
 
     async def run(self) -> None:
         """Until cancelled. A daemon or a cloud that does not answer is asked again."""
+        async with asyncio.TaskGroup() as tasks:
+            for name in self._of.wanted:
+                tasks.create_task(self._serve(name), name=f"forward: wishes of {name}")
+
+    def _of_news(self, name: str) -> asyncio.Event:
+        return self._news.setdefault(name, asyncio.Event())
+
+    async def _serve(self, name: str) -> None:
+        """As long as wishes come from there."""
+        asked_s = -ASKED_EVERY_S
         while True:
-            self._news.clear()
-            for name, sender in list(self._of.senders.items()):
-                destination = configuring(sender)
-                if destination is not None and _goes(sender):
-                    await self._ask(name, destination)
+            news = self._of_news(name)
+            news.clear()
+            sender = self._of.senders.get(name)
+            destination = configuring(sender) if sender is not None else None
+            if sender is not None and destination is None:
+                return
+            if sender is not None and destination is not None and _goes(sender):
+                now_s = asyncio.get_running_loop().time()
+                ask = now_s - asked_s >= ASKED_EVERY_S
+                asked_s = now_s if ask else asked_s
+                try:
+                    await self._round(name, destination, ask=ask)
+                except NotAnswering as error:
+                    log.debug("forward: the daemon does not take wishes: %s", error)
+                except Exception:
+                    log.exception("forward: the wishes of %s failed; they are asked for again", name)
             try:
-                await self._hand_in()
-            except NotAnswering as error:
-                log.debug("forward: the daemon does not take wishes: %s", error)
-            try:
-                async with asyncio.timeout(EVERY_S if self._of.senders else SOON_S):
-                    await self._news.wait()
+                async with asyncio.timeout(SOON_S if sender is None else EVERY_S):
+                    await news.wait()
             except TimeoutError:
                 pass
 
-    async def _ask(self, name: str, destination: Configuring) -> None:
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._asked_s.get(name, -ASKED_EVERY_S) >= ASKED_EVERY_S:
-            self._asked_s[name] = now_s
+    async def _round(self, name: str, destination: Configuring, *, ask: bool) -> None:
+        """Ask for wishes, hand in what there are, report what became of them."""
+        if ask:
             outcome = await destination.ask_settings()
             if outcome.verdict is not Verdict.DONE:
                 log.debug("forward: %s says no wishes: %s", name, outcome.reason)
-
-    async def _hand_in(self) -> None:
-        if not self._wishes:
+        mine = [(device, *wish) for (of, device), wish in self._wishes.items() if of == name]
+        if not mine:
             return
         async with WishClient(self._socket) as daemon:
-            for (name, device), (version, wish) in list(self._wishes.items()):
-                sender = self._of.senders.get(name)
-                destination = configuring(sender) if sender is not None else None
-                if destination is None or device not in destination.settings_of:
-                    continue
-                try:
-                    service = destination.settings_of[device]
-                    wished = Wished(
-                        origin=name, device=device, service=service, version=version, wish=dict(wish)
-                    )
-                except ValidationError:
-                    log.warning("forward: a wish of %s that cannot be read was left out", name)
-                    continue
-                told = await daemon.hear(wished)
-                if sender is not None and _goes(sender):
-                    await self._report(name, device, destination, told)
+            for device, version, wish in mine:
+                if device in destination.settings_of:
+                    await self._hand_in(daemon, name, destination, device, version, wish)
+
+    async def _hand_in(
+        self,
+        daemon: WishClient,
+        name: str,
+        destination: Configuring,
+        device: str,
+        version: int,
+        wish: Mapping[str, Any],
+    ) -> None:
+        service = destination.settings_of[device]
+        try:
+            wished = Wished(origin=name, device=device, service=service, version=version, wish=dict(wish))
+        except ValidationError:
+            log.warning("forward: a wish of %s that cannot be read was left out", name)
+            return
+        await self._report(name, device, destination, await daemon.hear(wished))
 
     async def _report(self, name: str, device: str, destination: Configuring, told: WishTold) -> None:
         if told == self._reported.get((name, device)):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 
 import pytest
 
+from benchmarks._box import Box
 from daemon.model.signals import FactState
+from daemon.store.reader import ask
 from daemon.wallclock import EARLIEST_NS, STEP_NS, Seen, WallClock, believed, read, utc_offset_ns
 
 S = 10**9
@@ -86,3 +90,54 @@ async def test_a_box_that_wakes_without_the_time_says_so_at_once():
     await asyncio.gather(task, return_exceptions=True)
 
     assert [fact.state for fact in facts] == [FactState.FAILED]
+
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+@pytest.mark.slow
+async def test_a_daemon_that_wakes_in_1970_writes_down_what_the_time_is_once_it_is_set(tmp_path):
+    """The process itself, its wall time faked; then somebody sets it, and sets it back by an hour."""
+    if LIBRARY is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("libfaketime is not installed")
+        pytest.skip("libfaketime is not installed")
+    fake = tmp_path / "time"
+    faked = {
+        "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(fake), "FAKETIME_NO_CACHE": "1",
+        "DONT_FAKE_MONOTONIC": "1", "FAKETIME_XRESET": "0",
+    }  # fmt: skip
+    box = Box(tmp_path)
+
+    def offsets():
+        try:
+            return ask(
+                box.database,
+                lambda r: r.db.execute(
+                    "SELECT utc_offset_ns, state FROM clock_offsets ORDER BY id"
+                ).fetchall(),
+            )
+        except Exception:  # noqa: BLE001 - there is no store yet
+            return []
+
+    async def until(count):
+        async with asyncio.timeout(40):
+            while len(offsets()) < count:
+                await asyncio.sleep(0.1)
+
+    fake.write_text("@1970-01-02 00:00:00\n")
+    try:
+        box._start("daemon", "run", "--config", str(box.config), environment=faked)
+        await until(1)
+        fake.write_text("+0\n")
+        await until(2)
+        fake.write_text("-3600\n")
+        await until(3)
+    finally:
+        await asyncio.to_thread(box.__exit__)
+
+    (woke, first), (true, second), (back, third) = offsets()
+    assert [first, second, third] == ["unset", "set", "set"]
+    assert woke + time.clock_gettime_ns(time.CLOCK_BOOTTIME) < 3 * 86_400 * S
+    assert abs(true - utc_offset_ns()) < 50_000_000
+    assert abs(back - true + 3600 * S) < 50_000_000

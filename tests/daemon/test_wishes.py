@@ -12,7 +12,7 @@ from daemon.contracts.seeds import settings
 from daemon.model.signals import Command
 from daemon.store import schema
 from daemon.store.connection import open_writing
-from daemon.wishes import LIMITS, ReadOnly, Reply
+from daemon.wishes import LIMITS, Reply
 from daemon.words import say
 from tests.daemon._wishing import CPAP, OXYGEN, WishingBox
 
@@ -129,7 +129,6 @@ async def test_a_device_that_is_read_only_is_said_so_at_once(box):
     told = await box.wish(1, {"target_pressure": 12})
 
     assert told.refused == {"target_pressure": "read-only"}
-    assert not (await ReadOnly(box.hub.bed_of).apply(CPAP, "humidity_level", 1)).applied
     box.devices.can[CPAP] = {"target_pressure_cm_h2o"}  # it has said now that it takes settings
     assert (await box.wish(1, {"target_pressure": 12})).pending == {"target_pressure": say("wish.waits")}
 

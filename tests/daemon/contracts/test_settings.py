@@ -19,6 +19,7 @@ PURE = {
     "collections.abc",
     "dataclasses",
     "datetime",
+    "hashlib",
     "json",
     "math",
     "numpy",
@@ -80,3 +81,20 @@ def test_contracts_do_no_input_or_output_and_read_no_clock():
 
     assert imported - ours <= PURE
     assert {name.split(".")[1] for name in ours} == {"contracts", "model"}
+
+
+@given(configs)
+def test_settings_by_dotted_name_are_the_roadmaps_document_again(config):
+    told = settings.flat(config.model_dump(exclude_none=True))
+
+    assert settings.as_seeds(told) == {k: v for k, v in settings.state(config).items() if v != {}}
+    assert set(told) == {*settings.flat(config.model_dump())}
+    assert settings.digest(settings.state(config)) == settings.digest(config.model_dump(exclude_none=True))
+
+
+def test_what_no_device_of_the_kind_has_is_named_as_it_was_sent():
+    sent = {"target_pressure": 9, "flow_rate_lpm": 2, "alerts": {"rr_low": 8, "spo2": 90}}
+
+    assert settings.unknown("cpap", sent) == ("flow_rate_lpm", "alerts.spo2")
+    assert settings.unknown("oxygen", sent) == ("target_pressure", "alerts.rr_low", "alerts.spo2")
+    assert settings.seeds_name("alerts.rr_low_per_min") == "alerts.rr_low"

@@ -20,7 +20,6 @@ from daemon.forward.process import Forwarder, box_serial
 from daemon.forward.telling import Telling
 from tests.daemon.forward.running import all_done, forwarding, in_folder, to, until
 
-
 OF_ITS_KIND = [
     (to("x", "carrier_pigeon"), "forward.destinations.x.kind"),
     (to("x", "folder"), "forward.destinations.x.folder"),

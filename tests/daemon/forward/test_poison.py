@@ -153,7 +153,13 @@ def test_a_size_that_was_too_large_is_tried_again_a_little_at_a_time():
         await hours(24)
         await world.quiet()
         await world.kill()
-        return learned, held, again, standing.limit_bytes, max(len(s.data) for _, s, _ in receiver.asked[-20:])
+        return (
+            learned,
+            held,
+            again,
+            standing.limit_bytes,
+            max(len(s.data) for _, s, _ in receiver.asked[-20:]),
+        )
 
     learned, held, again, mended, largest = run(main())
     assert 5_000 < learned <= 20_000
