@@ -6,12 +6,12 @@ Samples are the segment's. What a push lets be said comes out of it with the las
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from daemon.dsp.ecg.delineate import BeatWaves, Delineator, LeadMarks, WavesTable
+from daemon.dsp.ecg.delineate import BeatWaves, Delineator, WavesTable
 from daemon.dsp.ecg.detect import DetectedBeat
 from daemon.dsp.ecg.fibrillating import Atria
 from daemon.dsp.ecg.measures.per_beat import BeatIntervals
@@ -37,12 +37,6 @@ from daemon.model.signals import Nanos
 from daemon.units import OBSERVABLES
 
 WAVES_RULE = "waves/1"
-
-_MARKS = [
-    field.name
-    for field in fields(LeadMarks)
-    if field.name.count("_") == 1 and not field.name.startswith("p_s")
-]
 
 Millivolts = npt.NDArray[np.float32]
 Interpreted = BeatWaves | Said | Measured | Concluded
@@ -146,11 +140,14 @@ class Interpretation:
         t_ns = time_of(said.sample)
         found: list[Finding] = []
         for lead, marks in said.marks.items():
-            places = {name: getattr(marks, name) for name in _MARKS}
-            known = [place for place in places.values() if place is not None] or [float(said.sample)]
+            places = marks.places
+            known = [place for place in places if place is not None] or [float(said.sample)]
             evidence = Evidence(self._segment, int(min(known)), int(max(known)), WAVES_RULE)
-            times = {f"{name}_ns": None if at is None else time_of(at) for name, at in places.items()}
-            found.append(Waves(t_ns, due_ns, lead, **times, p_state=marks.p_state.value, evidence=evidence))
+            p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off = (
+                None if at is None else time_of(at) for at in places
+            )
+            times = p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off
+            found.append(Waves(t_ns, due_ns, lead, *times, marks.p_state.value, evidence))
         if "global" in said.marks:
             evidence = Evidence(self._segment, said.sample, said.due, WAVES_RULE)
             each = self._intervals.beat(said.sample, said.marks["global"])

@@ -107,7 +107,8 @@ class Indices:
         mains = np.array([hz for hz in (50.0, 60.0) if hz < 0.49 * rate_hz])
         phase = np.exp(-2j * np.pi * np.outer(mains, np.arange(hop)) / rate_hz)
         passed = np.abs(response(fast, mains, rate_hz))
-        self._tone = phase * (2.0 / (_SECOND * hop) / passed[:, None])
+        tone = phase * (2.0 / (_SECOND * hop) / passed[:, None])
+        self._tone = np.concatenate([tone.real, tone.imag])
         self._turn = np.exp(-2j * np.pi * mains * hop / rate_hz)[:, None]
         self._leads = leads
         self.skip(0)
@@ -120,7 +121,7 @@ class Indices:
         # Of the last hops, as many as a window of two seconds needs before a new one.
         # Highest value of the signal and of what is slow in it, the lowest of both turned over, and how far the slow part went.
         self._spans = np.full((_KEPT, 5, leads), -np.inf)
-        self._tones = np.zeros((_KEPT, len(self._tone), leads), dtype=np.complex128)
+        self._tones = np.zeros((_KEPT, len(self._turn), leads), dtype=np.complex128)
         self._pieces = np.full((_KEPT, PIECES, leads), np.inf)
         self._rail = np.zeros((_KEPT, leads))
         self._rotation = np.ones_like(self._turn)
@@ -137,7 +138,9 @@ class Indices:
         total = np.add.reduce
         pieces = total(np.square(fast).reshape(hops, PIECES, -1, self._leads), axis=2) / (self._hop // PIECES)
         self._spans = _kept(self._spans, self._spanned(x, both[:, : self._hop]))
-        self._tones = _kept(self._tones, self._turned(hops) * (self._tone @ fast))
+        tone = self._tone @ fast
+        mains = len(self._turn)
+        self._tones = _kept(self._tones, self._turned(hops) * (tone[:, :mains] + 1j * tone[:, mains:]))
         self._pieces = _kept(self._pieces, pieces)
         self._rail = _kept(self._rail, total(saturated, axis=1, dtype=np.float64) / self._hop)
         seen = self._seen + np.arange(1, hops + 1)
@@ -164,9 +167,11 @@ class Indices:
         for _ in range(hops):
             self._rotation = self._rotation * self._turn
             turned.append(self._rotation)
-        return np.stack(turned)
+        return np.array(turned)
 
     def _railed(self, hops: int) -> Mask:
+        if not self.railed.any() and not self._rail[_KEPT - 1 :].any():
+            return np.zeros((hops, self._leads), dtype=np.bool_)
         rail = (self._rail[_KEPT:] + self._rail[_KEPT - 1 : -1]) / 2.0
         begins, stays = rail >= _RAILED, rail > _UNRAILED
         railed = np.empty_like(begins)

@@ -128,5 +128,11 @@ class HeartRate:
             return Why.NOISE if noisy else Why.NO_BEATS
         return Why.LEARNING if self._bpm is None else None
 
+    def same_until(self) -> int:
+        """A sample up to which `why` stays as it is unless a beat or a loss of signal comes, or another grade."""
+        if self._usable_from is None:
+            return 0
+        return max(self._last or 0, self._usable_from) + int(self._patience_s * self._rate_hz)
+
     def _seconds(self, first: int, stop: int) -> float:
         return (stop - first) / self._rate_hz

@@ -101,6 +101,7 @@ class EcgSegment:
         self._group: list[tuple[Floats, Mask, Mask]] = []
         self._together = LeadQuality(Grade.GOOD, Trouble.NONE)
         self._second = -1
+        self._quiet_until = 0  # before this sample nothing is said that did not come
         self._last_rate: Rate | None = None
         self._floor_ns: Nanos = 0
 
@@ -142,7 +143,9 @@ class EcgSegment:
         elif missing:
             self._append(np.repeat(self._last_counts, missing, axis=1), present=False)
             findings += self._stretches()
-        self._fit = self._fit.followed_by(block)
+        before, self._fit = self._fit, self._fit.followed_by(block)
+        if self._fit is not before:
+            self._quiet_until = 0
         self._append(counts, present=True)
         self._next = first + counts.shape[1]
         self._last_counts = counts[:, -1:].copy()
@@ -228,9 +231,13 @@ class EcgSegment:
             if not alive[k]:
                 reason = self._reason(standing[own, part], railed[:, part.start], flat[:, part.start])
                 self._rate.signal(last + 1 - hop, last + 1, reason)
+                self._quiet_until = 0
             elif k == 0 or not alive[k - 1]:
                 self._rate.signal(last + 1 - hop, last + 1, None)
-            findings += self._said(last, judged.get(k), found.get(last // hop, ()))
+            here, verdict = found.get(last // hop, ()), judged.get(k)
+            if here or verdict or last >= self._quiet_until:
+                findings += self._said(last, verdict, here)
+                self._quiet_until = self._quiet()
             if self._display:
                 findings += self._drawn(
                     last, millivolts[:, part].T, (good & ~railed)[:, part].T, visible[:, part].T
@@ -285,9 +292,6 @@ class EcgSegment:
         """What was found in the hop that ends with sample `last`, each due by itself; quality and numbers, due with its end."""
         due_ns, before = self._due(last), self._last_rate
         second = due_ns // _SECOND_NS
-        quiet = not found and not judged and second <= self._second
-        if quiet and before is not None and self._why_at(last) is before.why:
-            return []
         t_ns = self._fit.time_of(last)
         findings: list[Finding] = []
         beats = False
@@ -330,10 +334,11 @@ class EcgSegment:
             return Rate(None, Why.ANALYSIS_FAILED)
         return self._rate.at(last, self._together.grade is Grade.POOR)
 
-    def _why_at(self, last: int) -> Why | None:
-        if self._reading is None:
-            return Why.ANALYSIS_FAILED
-        return self._rate.why(last, self._together.grade is Grade.POOR)
+    def _quiet(self) -> int:
+        """A sample before which nothing is to be said, unless something comes: not before the next second, nor another `why`."""
+        second_ns = (self._second + 1) * _SECOND_NS - LIVE_STEP_NS
+        next_second = self._fit.first + int((second_ns - self._fit.t0_ns) / self._fit.period_ns) - 1
+        return next_second if self._reading is None else min(next_second, self._rate.same_until())
 
     def _beat(self, beat: DetectedBeat, due_ns: Nanos) -> list[Finding]:
         t_ns = self._fit.time_of(beat.sample)

@@ -29,6 +29,7 @@ from daemon.model.findings import Finding
 from daemon.model.signals import Item, SampleBlock
 from firmware_bridge.recordings import open_recording
 from tests.accuracy import ec57
+from tests.accuracy.analysed import at_once
 
 LOOK_BACK_S = 10.0
 NAMES = {
@@ -108,10 +109,10 @@ def was_on(lines: list[Line], alarm: Alarm) -> bool:
     return bool(ec57.was_on(ours, alarm.at_s, LOOK_BACK_S))
 
 
-def judged(folder: Path, jobs: int = 2) -> tuple[Counts, dict[str, dict[str, str]]]:
+def judged(folder: Path) -> tuple[Counts, dict[str, dict[str, str]]]:
     """The counts over a set, and the cell of each record by limits."""
     alarms = alarms_of(folder)
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(at_once()) as pool:
         answers = list(pool.map(said, alarms))
     counts: Counts = {name: {kind: Counter() for kind in (*NAMES, ALL)} for name in LIMITS}
     cells: dict[str, dict[str, str]] = {name: {} for name in LIMITS}

@@ -1,11 +1,18 @@
-"""The figures of accuracy, from what was printed: beats and their classes, waves, rhythm. In %, ms and s."""
+"""The figures of accuracy, from what was said: beats and their classes, waves, rhythm. In %, ms and s.
+
+VITALD_DATA=... python -m tests.accuracy.figures [CASE ...]     prints today's in the form of reached.json
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+import tempfile
 from pathlib import Path
 
 from tests.accuracy import ec57
-from tests.accuracy.analysed import ALL, lines_of, records_of
+from tests.accuracy.analysed import ALL, analyse_all, lines_of, records_of
 
 BEATS = {  # name: folder, lead, learning period left out
     "mitdb, first lead": ("mitdb", "1", 0),
@@ -109,3 +116,11 @@ def _loss(name: str, before: float, now: float) -> float:
     if name.endswith("bias_ms"):
         return abs(now - before)
     return now - before if name.endswith(("sd_ms", "_s", "_record")) else before - now
+
+
+if __name__ == "__main__":
+    data = Path(os.environ["VITALD_DATA"])
+    with tempfile.TemporaryDirectory() as made:
+        analyse_all(data, Path(made))
+        found = {case: of(case, data, Path(made)) for case in sys.argv[1:] or CASES}
+        print(json.dumps({c: {k: round(v, 3) for k, v in f.items()} for c, f in found.items()}, indent=2))

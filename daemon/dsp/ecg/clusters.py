@@ -33,10 +33,12 @@ class Likeness:
 
 
 class Clusters:
-    """At most CLUSTERS averages: shape (leads, samples) and slow (leads, slow_samples), mV."""
+    """At most CLUSTERS averages: shape (leads, samples) and slow (leads, slow_samples), mV; 0 in leads that were not seen."""
 
     def __init__(self, leads: int, samples: int, slow_samples: int) -> None:
         self._shape = np.zeros((CLUSTERS, leads, samples))
+        self._flat = self._shape.reshape(CLUSTERS, -1)
+        self._energy = np.zeros((CLUSTERS, leads))
         self.slow = np.zeros((CLUSTERS, leads, slow_samples))
         self.seen = np.zeros((CLUSTERS, leads))
         self.timing = np.zeros(CLUSTERS)
@@ -63,11 +65,8 @@ class Clusters:
         n = self.n
         if n == 0:
             return Likeness(np.zeros(0), np.zeros(0, dtype=np.int64))
-        seen = self.seen[:n]
-        t = self._shape[:n] * (seen * beat.scale)[:, :, None]
-        energy_z = beat.energy @ seen.T
-        energy_t = np.einsum("sld,sld->s", t, t)
-        fit = (beat.flat @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
+        energy_z, energy_t = beat.energy @ self.seen[:n].T, self._energy[:n] @ beat.square
+        fit = (beat.flat @ self._flat[:n].T) / np.sqrt(energy_z * energy_t + TINY)
         fit -= SIZE_COST * np.abs(0.5 * np.log2((energy_z + TINY) / (energy_t + TINY)))
         lag = fit.argmax(axis=0)
         return Likeness(fit[lag, np.arange(n)], lag)
@@ -91,11 +90,17 @@ class Clusters:
         known = k >= 0 and bool(likeness.values[k] > JOIN)
         if known:
             share = max(SHARE_MIN, 1 / (self._count[k] + 1))
-            use, old = (usable > 0)[:, None], (self.seen[k] > 0)[:, None]
+            partly = 0.0 in (*usable.tolist(), *self.seen[k].tolist())
             for average, new in ((self._shape[k], windows[likeness.lag[k]]), (self.slow[k], slow)):
-                mixed = np.where(old, average + share * (new - average), new)
-                average[:] = np.where(use, mixed, average)
-            self.seen[k] = np.maximum(self.seen[k], usable)
+                mixed = average + share * (new - average)
+                if (
+                    partly
+                ):  # a lead that was not seen before is what it is now, one not seen now stays as it is
+                    mixed = np.where((self.seen[k] > 0)[:, None], mixed, new)
+                    mixed = np.where((usable > 0)[:, None], mixed, average)
+                average[:] = mixed
+            if partly:
+                self.seen[k] = np.maximum(self.seen[k], usable)
             self.timing[k] += share * (timing - self.timing[k])
             self.width[k] += share * (width - self.width[k])
         else:
@@ -106,6 +111,7 @@ class Clusters:
             self._shape[k] = windows[len(windows) // 2] * usable[:, None]
             self.slow[k] = slow * usable[:, None]
             self.seen[k], self.timing[k], self.width[k], self._count[k] = usable, timing, width, 0.0
+        self._energy[k] = np.einsum("ld,ld->l", self._shape[k], self._shape[k])
         self._count[k] += 1.0
         self._last_s[k] = now_s
         return k, not known

@@ -87,7 +87,7 @@ class Conditioner:
         self._pole = float(np.exp(-2 * np.pi * HIGH_PASS_HZ / INNER_HZ))
         self._fade = self._pole ** np.arange(1, BLOCK + 1)
         self._low = np.zeros(leads)
-        self._begun = np.zeros(leads, dtype=np.bool_)
+        self._begun, self._all_begun = np.zeros(leads, dtype=np.bool_), False
 
     def push(self, x: Floats, usable: Bools) -> tuple[Floats, Floats]:
         """MV (leads, whole blocks) and whether a lead can be used in each block (leads, blocks).
@@ -95,19 +95,21 @@ class Conditioner:
         Gives (y, z): high-passed mV, and what the net reads, in whole units as float64; both 0 in a block that is not usable.
         """
         leads = len(x)
-        blocks = np.clip(x, -LARGEST_MV, LARGEST_MV).reshape(leads, -1, BLOCK)
-        y = np.zeros_like(blocks)
+        blocks = np.minimum(np.maximum(x, -LARGEST_MV), LARGEST_MV).reshape(leads, -1, BLOCK)
         sums = (1 - self._pole) * blocks
         reach = 1
         while reach < BLOCK:  # running sums that fade, by doubling
             sums[:, :, reach:] = sums[:, :, reach:] + self._pole**reach * sums[:, :, :-reach]
             reach *= 2
+        low = np.empty(usable.shape)  # before each block
+        every: list[bool] = np.logical_and.reduce(usable).tolist()
         for k in range(blocks.shape[1]):
-            seen = usable[:, k]
-            self._low = np.where(self._begun, self._low, blocks[:, k, 0])
-            low = sums[:, k] + self._low[:, None] * self._fade
-            y[:, k] = np.where(seen[:, None], blocks[:, k] - low, 0.0)
-            self._low = low[:, -1].copy()
-            self._begun = seen
+            if not self._all_begun:
+                self._low = np.where(self._begun, self._low, blocks[:, k, 0])
+            low[:, k] = self._low
+            self._low = sums[:, k, -1] + self._low * self._fade[-1]
+            self._begun, self._all_begun = usable[:, k], every[k]
+        y = blocks - (sums + low[:, :, None] * self._fade)
+        y[~usable] = 0.0
         out = y.reshape(leads, -1)
         return out, np.rint(np.arcsinh(out / KNEE_MV) * (UNITS / 2))

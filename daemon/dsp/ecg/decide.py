@@ -86,6 +86,10 @@ class Memory:
         self.reach = self._half + self._lags * self._lag_step
         # Of these samples, the ones that each lag compares: (lags, samples of a shape).
         self._lagged = np.arange(2 * self._lags + 1)[:, None] * self._lag_step + np.arange(2 * self._half + 1)
+        self._slow_reach, self._width_reach, self._mean_reach, self._after_beat = (
+            round(s * rate_hz) for s in (SLOW_S, WIDTH_S, MEAN_S, AFTER_BEAT_S)
+        )
+        self._before, self._after = (tuple(round(s * rate_hz) for s in span) for span in (BEFORE_S, AFTER_S))
         self._shapes = Shapes(leads, 2 * self._half + 1)
         self._refused = Shapes(leads, 2 * self._half + 1)
         self._sizes: deque[float] = deque(maxlen=REMEMBERED)
@@ -109,8 +113,9 @@ class Memory:
     def measure(self, s: Signals, background: Floats, at: int, stop: int, *, hidden: bool) -> Candidate:
         """Measure the candidate at inner sample `at` with nothing from `stop` on; `hidden`: beats may have gone unseen before."""
         rate = self._rate_hz
-        c = s.combined
-        size = float(c.at(at)[0])
+        begin = max(at - self._mean_reach, s.combined.first)
+        c, here = s.combined.view(begin, stop)[0], at - begin
+        size = float(c[here])
         log_size = log2(size)
         weight, level = s.weight.at(at), s.level.at(at)
         seen = weight > 0
@@ -123,22 +128,20 @@ class Memory:
         total, largest, least = np.add.reduce, np.maximum.reduce, np.minimum.reduce
         share = weight / (level * float(total(weight)))
         log_fine = log2(float(total(s.fine.at(at) * share)) / size + EPS)
-        reach = round(SLOW_S * rate)
-        slow = s.slow.view(at - reach, min(at + reach + 1, stop))
+        slow = s.slow.view(at - self._slow_reach, min(at + self._slow_reach + 1, stop))
         log_slow = log2(float(total((largest(slow, axis=1) - least(slow, axis=1)) * share)) + EPS)
-        log_width = log2(self._width(c, at, size, stop) / rate)
+        log_width = log2(self._width(c, here, size) / rate)
         log_leads = np.log2(s.envelope.at(at) / level + EPS)
 
         wait = NO_BEAT_WAIT_S
         if self.last_beat is not None and not hidden:
             wait = min((at - self.last_beat) / rate, 2 * NO_BEAT_WAIT_S)
-        first = at - round(BEFORE_S[0] * rate)
+        first = here - self._before[0]
         if self.last_beat is not None:
-            first = max(first, self.last_beat + round(AFTER_BEAT_S * rate))
-        before = self._largest(c, first, at - round(BEFORE_S[1] * rate) + 1)
-        after = self._largest(c, at + round(AFTER_S[0] * rate), min(at + round(AFTER_S[1] * rate) + 1, stop))
-        recent = c.view(max(at - round(MEAN_S * rate), c.first), at + 1)[0]
-        mean = float(total(recent)) / len(recent)
+            first = max(first, self.last_beat - begin + self._after_beat)
+        before = _largest(c, first, here - self._before[1] + 1)
+        after = _largest(c, here + self._after[0], here + self._after[1] + 1)
+        mean = float(total(c[: here + 1])) / (here + 1)
 
         deviation = (log_leads - self._lead_means)[seen & self._lead_known].tolist() or [0.0]
         quiet = float(least(background[seen]))
@@ -212,17 +215,18 @@ class Memory:
             )
         self._noise += 0.1 * (candidate.log_size - self._noise)
 
-    def _width(self, c: Ring, at: int, size: float, stop: int) -> int:
-        """Samples around `at` where c stays over half of `size`."""
-        reach = round(WIDTH_S * self._rate_hz)
-        left = c.view(max(at - reach, c.first), at)[0] < size / 2
-        right = c.view(at + 1, min(at + 1 + reach, stop))[0] < size / 2
+    def _width(self, c: Floats, at: int, size: float) -> int:
+        """Samples around `at` where c (n,) stays over half of `size`."""
+        reach = self._width_reach
+        left = c[max(at - reach, 0) : at] < size / 2
+        right = c[at + 1 : at + 1 + reach] < size / 2
         return _run(left[::-1]) + _run(right) + 1
 
-    @staticmethod
-    def _largest(c: Ring, first: int, stop: int) -> float:
-        first = max(first, c.first)
-        return float(np.maximum.reduce(c.view(first, stop)[0])) if stop > first else 0.0
+
+def _largest(c: Floats, first: int, stop: int) -> float:
+    """The largest of samples first .. stop - 1 of c (n,), as far as they are there; 0 where none is."""
+    part = c[max(first, 0) : max(stop, 0)]
+    return float(np.maximum.reduce(part)) if len(part) else 0.0
 
 
 def _run(over: Bools) -> int:

@@ -177,11 +177,11 @@ class Delineator:
         if not len(rows) or age_s >= LONGEST_S:
             return True
         p = self._now.probabilities(first, known, rows)
-        mean = np.add.reduce(p, axis=0) / len(rows)
-        pieces = above_half(mean)
-        qrs = tied(runs(mean[QRS], pieces[QRS], 0, known - first, QRS_CLOSED_S, QRS_MASS_S), at - first)
+        mean = np.add.reduce(p[:, QRS:], axis=0) / len(rows)
+        qrs_pieces, t_pieces = above_half(mean)
+        qrs = tied(runs(mean[0], qrs_pieces, 0, known - first, QRS_CLOSED_S, QRS_MASS_S), at - first)
         begin = qrs.stop if qrs else int(at) - first
-        t = heaviest(runs(mean[T], pieces[T], begin, known - first, T_CLOSED_S, T_MASS_S))
+        t = heaviest(runs(mean[1], t_pieces, begin, known - first, T_CLOSED_S, T_MASS_S))
         if t is None:
             return age_s >= NO_T_S
         since_s = (known - first - t.stop) / INNER_HZ

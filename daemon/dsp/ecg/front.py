@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daemon.dsp.ecg.ring import Ring
+from daemon.dsp.ecg.ring import Ring, overlapping
 
 Floats = npt.NDArray[np.float64]
 
@@ -187,7 +187,7 @@ class FrontEnd:
         whole, rest = divmod(stop - first, AT_ONCE)
         parts: list[Floats] = []
         if whole:
-            windows = np.lib.stride_tricks.sliding_window_view(x, len(many), axis=1)
+            windows = overlapping(x, len(many))
             parts.append(np.ascontiguousarray(windows[:, :: AT_ONCE * self.step][:, :whole]) @ many)
         if rest:
             last = x[:, whole * AT_ONCE * self.step :]

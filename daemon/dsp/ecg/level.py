@@ -42,11 +42,8 @@ class Levels:
         self._running = np.zeros(leads)
         self._chosen = np.ones(leads, dtype=np.bool_) if leads <= MAX_LEADS else np.arange(leads) < MAX_LEADS
         self.background = np.full(leads, 0.15)  # share of the level that is there between beats
-
-    @property
-    def starting(self) -> bool:
+        self.starting = True
         """Whether no lead has a level of its own yet: then the level is the running maximum."""
-        return bool((self._blocks < START_BLOCKS).all())
 
     def saw_beat(self) -> None:
         """A beat was accepted in the current block: its level is the one that a pause may not lose."""
@@ -65,16 +62,14 @@ class Levels:
 
     def end_block(self, envelope: Floats, blind: Bools, seconds_since_beat: float) -> None:
         """Close a block of (leads, samples) and set the levels of the next one."""
-        n = blind.shape[1] - np.add.reduce(blind, axis=1, dtype=np.int64)
-        # What is blind comes last, behind the largest value that was seen.
-        ordered = np.sort(np.where(blind, np.inf, envelope), axis=1)
-        largest, middle = _chosen(ordered, np.maximum(n - 1, 0)), medians(ordered, np.maximum(n, 1))
-        enough = 2 * n >= blind.shape[1]
+        largest, middle, enough = _told(envelope, blind)
         self._flat = enough & (largest < FLAT)
         enough &= ~self._flat
+        every = bool(enough.all())
         for remembered, new in ((self._maxima, largest), (self._medians, middle)):
-            remembered[:, enough] = np.concatenate([new[None], remembered[:-1]])[:, enough]
-        self._blocks[enough] = np.minimum(self._blocks[enough] + 1, BLOCKS)
+            moved = np.concatenate([new[None], remembered[:-1]])
+            remembered[:] = moved if every else np.where(enough, moved, remembered)
+        self._blocks += enough & (self._blocks < BLOCKS)
         self._blind_blocks = np.where(enough, 0, self._blind_blocks + 1)
         for lead in np.flatnonzero(self._blind_blocks >= FORGET_S):
             self._maxima[:, lead] = self._medians[:, lead] = np.nan
@@ -84,6 +79,7 @@ class Levels:
                 np.nan,
                 0.0,
             )
+        self.starting = bool((self._blocks < START_BLOCKS).all())
         self._set_levels(seconds_since_beat)
         self._set_weights()
 
@@ -122,6 +118,19 @@ class Levels:
             self._chosen = np.zeros(len(weight), dtype=np.bool_)
             self._chosen[np.argsort(-favoured, kind="stable")[:MAX_LEADS]] = True
         return self._chosen
+
+
+def _told(envelope: Floats, blind: Bools) -> tuple[Floats, Floats, Bools]:
+    """Largest value and median of what was seen of a block (leads, samples), and whether that was half of it (leads,)."""
+    samples = blind.shape[1]
+    if not blind.any():
+        ordered = np.sort(envelope, axis=1)
+        middle = 0.5 * (ordered[:, (samples - 1) // 2] + ordered[:, samples // 2])
+        return ordered[:, -1], middle, np.ones(len(blind), dtype=np.bool_)
+    n = samples - np.add.reduce(blind, axis=1, dtype=np.int64)
+    # What is blind comes last, behind the largest value that was seen.
+    ordered = np.sort(np.where(blind, np.inf, envelope), axis=1)
+    return _chosen(ordered, np.maximum(n - 1, 0)), medians(ordered, np.maximum(n, 1)), 2 * n >= samples
 
 
 def _chosen(rows: Floats, place: npt.NDArray[np.int64]) -> Floats:

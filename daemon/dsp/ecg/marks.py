@@ -30,6 +30,7 @@ QUIET, NOISE_LEAST_S = (
     0.2,
 )  # probability of a QRS where noise is measured, and how much of that there must be
 NORMAL_SD = 1.4826  # of a normal distribution, in units of its median absolute value
+_RAMP = np.arange(1024)
 SMOOTH_HALF = 2  # samples on either side: a peak is looked for in means over 20 ms
 
 
@@ -58,21 +59,24 @@ class LeadMarks:
 
     def placed(self, place: Callable[[float], float]) -> LeadMarks:
         """The same marks, each moved by `place`."""
+        p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off = (
+            None if at is None else place(at) for at in self.places
+        )
+        waves = p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off
+        return LeadMarks(*waves, self.p_state, self.p_taken_over)
 
-        def to(at: float | None) -> float | None:
-            return None if at is None else place(at)
-
-        return LeadMarks(
-            to(self.p_on),
-            to(self.p_peak),
-            to(self.p_off),
-            to(self.qrs_on),
-            to(self.qrs_off),
-            to(self.t_on),
-            to(self.t_peak),
-            to(self.t_off),
-            self.p_state,
-            self.p_taken_over,
+    @property
+    def places(self) -> tuple[float | None, ...]:
+        """The marks alone, in the order of FIDUCIALS."""
+        return (
+            self.p_on,
+            self.p_peak,
+            self.p_off,
+            self.qrs_on,
+            self.qrs_off,
+            self.t_on,
+            self.t_peak,
+            self.t_off,
         )
 
     def without_p(self) -> LeadMarks:
@@ -110,7 +114,8 @@ class Run:
 
 def above_half(p: Floats) -> list[list[tuple[int, int]]]:
     """Where each row of probabilities (rows, n) is above one half: samples first .. stop - 1 of every such piece, in order."""
-    above = np.zeros((len(p), p.shape[1] + 2), dtype=np.bool_)
+    above = np.empty((len(p), p.shape[1] + 2), dtype=np.bool_)
+    above[:, 0] = above[:, -1] = False
     np.greater(p, 0.5, out=above[:, 1:-1])
     rows, edges = (above[:, 1:] != above[:, :-1]).nonzero()
     pieces: list[list[tuple[int, int]]] = [[] for _ in p]
@@ -163,7 +168,7 @@ def peak(smooth: Floats, on: float, off: float) -> float:
     if n < 3:
         return (on + off) / 2
     wave = smooth[first:stop]
-    chord = wave[0] + (wave[-1] - wave[0]) / (n - 1) * np.arange(n)
+    chord = wave[0] + (wave[-1] - wave[0]) / (n - 1) * (_RAMP[:n] if n <= len(_RAMP) else np.arange(n))
     return float(first + np.abs(wave - chord).argmax())
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from daemon.dsp.ecg.ring import overlapping
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
@@ -136,7 +138,7 @@ def _alike(
     shapes = (unmoved - unmoved.mean(axis=2, keepdims=True)).reshape(len(inside), -1)
     shapes /= np.array([[max(math.sqrt(one @ one), 1e-12)] for one in shapes])
     model = shapes[int((shapes @ shapes.T > LIKE).sum(axis=1).argmax())].reshape(len(mv), 2 * core)
-    windows = np.lib.stride_tricks.sliding_window_view(pieces, 2 * core, axis=2)
+    windows = overlapping(pieces, 2 * core)
     power = np.einsum("kltw,kltw->klt", windows, windows) - np.add.reduce(windows, axis=3) ** 2 / (2 * core)
     fits = np.einsum("kltw,lw->kt", windows, model) / np.sqrt(np.maximum(np.add.reduce(power, axis=1), 1e-24))
     best = fits.argmax(axis=1).tolist()

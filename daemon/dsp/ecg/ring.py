@@ -8,6 +8,18 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
+def overlapping(x: Floats, width: int) -> Floats:
+    """Every stretch of `width` samples of x (..., n), to be read only: (..., n - width + 1, width).
+
+    As numpy's sliding_window_view, at a tenth of its cost for a beat's few samples.
+    """
+    x = np.ascontiguousarray(x)
+    shape = (*x.shape[:-1], x.shape[-1] - width + 1, width)
+    every: Floats = np.ndarray(shape, x.dtype, x, strides=(*x.strides, x.itemsize))
+    every.flags.writeable = False
+    return every
+
+
 class Ring:
     """Rows of samples `begin` .. `end` - 1; what is forgotten gives its room to what comes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 import numpy.typing as npt
@@ -37,35 +38,42 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """Windows of a beat (lags, leads, samples) times the `scale` (leads,) of each lead, as every comparison of it needs them.
+    """Windows (lags, leads, samples) of a beat, each lead weighed by the square of its `scale` (leads,): `weighed`.
 
-    `flat` (lags, leads x samples) are the same, `energy` (lags, leads) their squares' sums.
+    Their product with a shape is that of both to scale. `flat` (lags, leads x samples) is the same, `energy` (lags, leads) the
+    sums of squares of the windows to scale, `square` (leads,) that of the scale.
     """
 
     scale: Floats
-    windows: Floats
+    square: Floats
+    weighed: Floats
     flat: Floats
     energy: Floats
 
     @classmethod
     def of(cls, windows: Floats, scale: Floats) -> Scaled:
-        z = windows * scale[:, None]
-        return cls(scale, z, z.reshape(len(z), -1), np.einsum("kld,kld->kl", z, z))
+        square = scale * scale
+        z = windows * square[:, None]
+        return cls(scale, square, z, z.reshape(len(z), -1), np.einsum("kld,kld->kl", z, windows))
 
 
 NO_MATCH = Match(-1, -1, UNKNOWN, UNKNOWN, 0.0, UNKNOWN, UNKNOWN)
 
 
 class Shapes:
-    """Shapes (SHAPES, leads, samples) with their counts; leads blind when a shape was learnt do not count in it."""
+    """Shapes (SHAPES, leads, samples) with their counts; leads blind when a shape was learnt are 0 and do not count in it."""
 
     def __init__(self, leads: int, samples: int) -> None:
         self._shapes = np.zeros((SHAPES, leads, samples))
+        self._flat = self._shapes.reshape(SHAPES, -1)
+        self._energy = np.zeros((SHAPES, leads))
         self._seen = np.zeros((SHAPES, leads))
         self._count = np.zeros(SHAPES)
         self._last_s = np.zeros(SHAPES)
         self._n = 0
         self._beats = 0
+        self._most = 0  # the shape seen most
+        self._cost: Floats | None = None  # of likeness, for a shape that was seldom seen
 
     def match(self, windows: Floats, scale: Floats) -> Match:
         """Best correlation of (lags, leads, samples) with any shape; `scale` (leads,) is 1/level times root weight."""
@@ -76,31 +84,24 @@ class Shapes:
         n = self._n
         if n == 0:
             return NO_MATCH
-        seen, count, scale = self._seen[:n], self._count[:n], beat.scale
-        t = self._shapes[:n] * (seen * scale)[:, :, None]
-        lead_t = np.einsum("sld,sld->sl", t, t)
-        energy_z = beat.energy @ seen.T
-        energy_t = np.add.reduce(lead_t, axis=1)
-        fit = (beat.flat @ t.reshape(n, -1).T) / np.sqrt(energy_z * energy_t + TINY)
-        if self._beats >= NEW_AFTER:
-            fit -= NEW_COST * (count < NEW_BELOW)
-        at = int(fit.argmax())
-        lag, shape = divmod(at, n)
-        common = float(np.maximum.reduce(fit[:, int(count.argmax())]))
-        gain = 0.5 * float(np.log2((energy_z[lag, shape] + TINY) / (energy_t[shape] + TINY)))
-        single = np.add.reduce(beat.windows[lag] * t[shape], axis=1)
+        lead_t = self._energy[:n] * beat.square
+        energy_z, energy_t = beat.energy @ self._seen[:n].T, np.add.reduce(lead_t, axis=1)
+        fit = (beat.flat @ self._flat[:n].T) / np.sqrt(energy_z * energy_t + TINY)
+        if self._cost is not None:
+            fit -= self._cost
+        lag, shape = divmod(int(fit.argmax()), n)
+        common = float(np.maximum.reduce(fit[:, self._most]))
+        gain = 0.5 * log2((float(energy_z[lag, shape]) + TINY) / (float(energy_t[shape]) + TINY))
+        single = np.add.reduce(beat.weighed[lag] * self._shapes[shape], axis=1)
         single /= np.sqrt(beat.energy[lag] * lead_t[shape] + TINY)
-        used: list[float] = single[(scale > 0) & (seen[shape] > 0)].tolist()
+        used: list[float] = single[(beat.scale > 0) & (self._seen[shape] > 0)].tolist()
         best, worst = (max(used), min(used)) if used else (UNKNOWN, UNKNOWN)
         return Match(shape, lag, float(fit[lag, shape]), common, gain, best, worst)
 
     @property
     def common(self) -> tuple[Floats, Floats] | None:
         """The shape seen most (leads, samples), and 1 or 0 (leads,) for those it was seen in; None before the first."""
-        if self._n == 0:
-            return None
-        k = int(self._count[: self._n].argmax())
-        return self._shapes[k], self._seen[k]
+        return None if self._n == 0 else (self._shapes[self._most], self._seen[self._most])
 
     def learn(self, match: Match, windows: Floats, usable: Floats, now_s: float, may_be_new: bool) -> None:
         """Take an accepted beat into the shape that it fits, or as a new one; `usable` (leads,) is 1 or 0."""
@@ -108,14 +109,8 @@ class Shapes:
         self._count *= FADE
         if match.shape >= 0 and match.best > JOIN:
             k = match.shape
-            share = max(0.1, 1 / (self._count[k] + 1))
-            z = windows[match.lag]
-            old = self._seen[k] > 0
-            mixed = self._shapes[k] + share * (z - self._shapes[k])
-            self._shapes[k] = np.where(
-                (usable > 0)[:, None], np.where(old[:, None], mixed, z), self._shapes[k]
-            )
-            self._seen[k] = np.maximum(self._seen[k], usable)
+            self._join(k, windows[match.lag], usable)
+            self._counted(k, now_s)
         elif may_be_new:
             if self._n < SHAPES:
                 k = self._n
@@ -125,7 +120,24 @@ class Shapes:
             self._shapes[k] = windows[len(windows) // 2] * usable[:, None]
             self._seen[k] = usable
             self._count[k] = 0.0
-        else:
-            return
+            self._counted(k, now_s)
+        count = self._count[: self._n]
+        self._most = int(count.argmax()) if self._n else 0
+        cost: Floats = np.where(count < NEW_BELOW, NEW_COST, 0.0)
+        self._cost = cost if self._beats >= NEW_AFTER else None
+
+    def _join(self, k: int, z: Floats, usable: Floats) -> None:
+        """Mix z (leads, samples) into shape k."""
+        share = max(0.1, 1 / (self._count[k] + 1))
+        mixed = self._shapes[k] + share * (z - self._shapes[k])
+        if 0.0 in (*usable.tolist(), *self._seen[k].tolist()):
+            old = self._seen[k] > 0
+            mixed = np.where((usable > 0)[:, None], np.where(old[:, None], mixed, z), self._shapes[k])
+            self._seen[k] = np.maximum(self._seen[k], usable)
+        self._shapes[k] = mixed
+
+    def _counted(self, k: int, now_s: float) -> None:
+        """Shape k has changed, by a beat that is in it now."""
+        self._energy[k] = np.einsum("ld,ld->l", self._shapes[k], self._shapes[k])
         self._count[k] += 1.0
         self._last_s[k] = now_s

@@ -35,6 +35,7 @@ class Stretch:
         self._p.begin(first, np.zeros((3 * leads, 0)))
         self._y.begin(first, np.zeros((leads, 0)))
         self._blocks_heard = np.full(leads, -silent)
+        self._all_heard = False  # all leads speak: how long they have been heard is not counted on
         self._every = np.arange(leads)
         # First sample of a block, leads that may speak in it; None: all of them.
         self._heard: deque[tuple[int, Bools | None]] = deque()
@@ -80,10 +81,9 @@ class Stretch:
         n = self._leads
         usable = (resampled[n:] == 1.0).reshape(n, -1, BLOCK).all(axis=2)
         y, z = self._conditioner.push(resampled[:n], usable)
-        for k in range(usable.shape[1]):
-            self._blocks_heard = np.where(usable[:, k], self._blocks_heard + 1, -SILENT_BLOCKS)
-            speaking = self._blocks_heard > 0
-            self._heard.append((self.stop + k * BLOCK, None if speaking.all() else speaking))
+        every: list[bool] = np.logical_and.reduce(usable).tolist()
+        for k, all_usable in enumerate(every):
+            self._hear(self.stop + k * BLOCK, usable[:, k], every=all_usable)
         if end is not None:
             z[:, max(end - self.stop, 0) :] = 0.0
         self.stop += y.shape[1]
@@ -92,6 +92,16 @@ class Stretch:
         if logits.shape[1]:
             p = probabilities(logits)
             self._p.append(p.reshape(-1, p.shape[2]))
+
+    def _hear(self, first: int, usable: Bools, *, every: bool) -> None:
+        """Which leads may speak in the block from sample `first` on, of those that are `usable` in it; whether all are."""
+        if self._all_heard and every:
+            self._heard.append((first, None))
+            return
+        self._blocks_heard = np.where(usable, self._blocks_heard + 1, -SILENT_BLOCKS)
+        speaking = self._blocks_heard > 0
+        self._all_heard = bool(speaking.all())
+        self._heard.append((first, None if self._all_heard else speaking))
 
     def forget(self, before: int) -> None:
         self._p.forget(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import exp
 from typing import Self
 
 import numpy as np
@@ -74,7 +75,7 @@ class QrsTable(Trees):
     def probability(self, values: npt.NDArray[np.float64]) -> float:
         """Probability for one candidate's features (features,), in the order of `features`."""
         score = self._base + float(np.add.reduce(self.values(values)))
-        return float(1 / (1 + np.exp(-score)))
+        return 1 / (1 + exp(-score))
 
 
 class ClassTable(Trees):
@@ -100,10 +101,10 @@ class ClassTable(Trees):
 
     def probabilities(self, values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
         """Probabilities of N, S, V for one beat's features (features,); they sum to 1."""
-        score = self._base + np.add.reduce(self.values(values).reshape(-1, CLASSES), axis=0)
-        e = np.exp(score - score.max())
-        n, s, v = e / e.sum()
-        return float(n), float(s), float(v)
+        score = (self._base + np.add.reduce(self.values(values).reshape(-1, CLASSES), axis=0)).tolist()
+        most = max(score)
+        n, s, v = (exp(one - most) for one in score)
+        return n / (n + s + v), s / (n + s + v), v / (n + s + v)
 
 
 def _arrays_of(

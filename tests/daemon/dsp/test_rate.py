@@ -1,7 +1,7 @@
 """The heart rate that is said, and the reason when none is."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.dsp.rate import HeartRate
@@ -119,3 +119,17 @@ def test_any_beats_give_a_rate_in_range_or_a_reason(steps):
         said = rate.at(sample, noisy=False)
         assert (said.value is None) == (said.why is not None)
         assert said.value is None or 15 <= said.value <= 350.5
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(10, 4000), st.sampled_from([None, None, None, Why.FLAT])), max_size=30))
+def test_the_reason_stays_what_it_is_for_as_long_as_is_said(steps):
+    rate, now = HeartRate(RATE_HZ), 0
+    for step, lost in steps:
+        rate.signal(now, now + HOP, lost)
+        if lost is None:
+            rate.beat(now + 1, "II", 1000.0 / RATE_HZ)
+        until = min(rate.same_until(), now + 4000)
+        reasons = {rate.why(at, noisy=False) for at in (*range(now, until, 97), until - 1) if now <= at}
+        assert len(reasons) <= 1
+        now += max(step, HOP)

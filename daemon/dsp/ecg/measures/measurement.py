@@ -7,8 +7,9 @@ all leads for PR, QRS, QT and for J, the lead's own for P and T where it has the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -162,13 +163,13 @@ def _marks(
     names: Sequence[str] = OF_A_LEAD,
 ) -> LeadMarks:
     """Marks of the median beat: medians of those of its beats, each from the R mark as moved; a wave of the few is none."""
-    found = LeadMarks()
+    found: dict[str, Any] = {}
     there = [(beat.marks[lead], to) for beat, to in zip(chosen, moved, strict=True) if lead in beat.marks]
     for name in names:
         offsets = [at - to for marks, to in there if (at := getattr(marks, name)) is not None]
         if len(offsets) >= max(2, LEAST_SHARE * len(chosen)):
-            found = replace(found, **{name: r + median(offsets)})
-    return found
+            found[name] = r + median(offsets)
+    return LeadMarks(**found)
 
 
 def _median_offset(beats: Sequence[BeatWaves], lead: str, name: str) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from math import log
 
 import numpy as np
@@ -91,17 +92,25 @@ def coherence(segments: Floats) -> float:
 def without_trend(segment: Floats) -> Floats:
     """(leads, n) less the straight line of least squares."""
     n = segment.shape[1]
-    at = np.arange(n) - (n - 1) / 2
-    slope = np.add.reduce(segment * at, axis=1, keepdims=True) / np.add.reduce(at * at)
+    at, squared = _line(n)
+    slope = np.add.reduce(segment * at, axis=1, keepdims=True) / squared
     flat: Floats = segment - np.add.reduce(segment, axis=1, keepdims=True) / n - slope * at
     return flat
 
 
+@cache
+def _line(n: int) -> tuple[Floats, float]:
+    """A straight line through 0 in the middle of n samples, and its sum of squares."""
+    at = np.arange(n, dtype=np.float64) - (n - 1) / 2
+    return at, float(np.add.reduce(at * at))
+
+
 def repeating(rr: Floats) -> float:
     """Largest autocorrelation at lags 2 to 4: bi-, tri- and quadrigeminy."""
-    x = rr - rr.mean()
-    power = float((x * x).sum()) + 1e-12
-    return max(float((x[lag:] * x[:-lag]).sum()) / power for lag in (2, 3, 4))
+    total = np.add.reduce
+    x = rr - total(rr) / len(rr)
+    power = float(total(x * x)) + 1e-12
+    return max(float(total(x[lag:] * x[:-lag])) / power for lag in (2, 3, 4))
 
 
 class AfWatch:
@@ -177,10 +186,11 @@ class AfWatch:
     def _score(self) -> float:
         measured = features(np.array(self.rr))
         n = len(measured)
-        z = ((measured - self._means[:n]) / self._deviations[:n] * WEIGHTS).sum(axis=1) + CONSTANT
+        z = (measured - self._means[:n]) / self._deviations[:n] * WEIGHTS
+        z = np.add.reduce(z, axis=1) + CONSTANT
         self._entropy = float(measured[-1, 0])
         share = SHARES[:n]
-        score = min(max(float((share * z).sum() / share.sum()), -LIMIT), LIMIT)
+        score = min(max(float(np.add.reduce(share * z) / np.add.reduce(share)), -LIMIT), LIMIT)
         if len(self._segments) == P_BEATS:
             self._coherence = coherence(np.array(self._segments))
             score -= 3 * max(0.0, self._coherence - 0.35)

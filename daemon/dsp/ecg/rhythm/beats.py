@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
-from daemon.dsp.ecg.shapes import Shapes
+from daemon.dsp.ecg.ring import overlapping
+from daemon.dsp.ecg.shapes import Scaled, Shapes
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,27 +65,27 @@ class Beats:
     ) -> SeenBeat:
         """Measure a beat; x (leads, BEFORE + AFTER + 2 LAG) in mV about its mark, `usable` (leads,) 1 or 0."""
         width = BEFORE + AFTER
-        windows = np.stack([x[:, lag : lag + width] for lag in range(2 * LAG + 1)])
+        windows = overlapping(x, width).transpose(1, 0, 2).copy()
         windows -= np.add.reduce(windows, axis=2, keepdims=True) / width
         size = (np.maximum.reduce(windows[LAG], axis=1) - np.minimum.reduce(windows[LAG], axis=1)) * usable
         scale = usable / np.maximum(size, 0.05)
-        match = self._shapes.match(windows, scale)
+        scaled = Scaled.of(windows, scale)
+        match = self._shapes.best_of(scaled)
         self._shapes.learn(match, windows, usable, at / RATE_HZ, may_be_new=True)
-        previous = self._alike(windows, scale * self._last_seen)
-        lag = match.lag if match.lag >= 0 else LAG
-        self._last, self._last_seen = windows[lag], usable
+        previous = self._alike(scaled)
+        self._last = windows[match.lag if match.lag >= 0 else LAG] * usable[:, None]
+        self._last_seen = usable
         beat = SeenBeat(at, sample, label, rr_s, match.common, previous, float(size.max()))
         self.seen.append(beat)
         return beat
 
-    def _alike(self, windows: Floats, scale: Floats) -> float:
-        """Best correlation with the beat before."""
+    def _alike(self, beat: Scaled) -> float:
+        """Best correlation with the beat before, over the leads that both were seen in."""
         if self._last is None:
             return 1.0
-        z = (windows * scale[:, None]).reshape(len(windows), -1)
-        t = (self._last * scale[:, None]).ravel()
-        energy = np.sqrt(np.add.reduce(z * z, axis=1) * np.add.reduce(t * t)) + 1e-12
-        return float((np.add.reduce(z * t, axis=1) / energy).max())
+        itself = np.einsum("ld,ld->l", self._last, self._last) @ beat.square
+        energy = np.sqrt((beat.energy @ self._last_seen) * itself) + 1e-12
+        return float(np.maximum.reduce((beat.flat @ self._last.ravel()) / energy))
 
     @property
     def common(self) -> tuple[Floats, Floats] | None:
@@ -94,6 +96,10 @@ class Beats:
         """Forget the beats; the shapes stay."""
         self.seen.clear()
         self._last = None
+
+    def sizes(self, by: int, most: int) -> list[float]:
+        """Of the last `most` beats up to inner sample `by`, the newest first."""
+        return [beat.size for beat in islice((b for b in reversed(self.seen) if b.at <= by), most)]
 
     def within(self, first: int, stop: int) -> list[SeenBeat]:
         """Beats at inner samples first .. stop - 1, in order."""

@@ -57,10 +57,11 @@ class Dissociation:
     def _independent(self) -> bool:
         if len(self._p) < BEATS:
             return False
-        rr, p, qrs = np.array(self._rr), np.array(self._p), np.array(self._qrs)
-        mean = float(rr.mean())
+        rr = np.array(self._rr)
+        mean = float(np.add.reduce(rr)) / BEATS
         if mean < SLOWER_THAN_S or float(rr.std()) > REGULAR * mean:
             return False
+        p, qrs = np.array(self._p), np.array(self._qrs)
         periods = PP_S[P_FASTER * mean > PP_S]
         together = in_step(p, periods)
         best = int(together.argmax())

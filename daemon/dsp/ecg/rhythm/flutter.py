@@ -15,7 +15,7 @@ from statistics import pstdev
 import numpy as np
 import numpy.typing as npt
 
-from daemon.dsp.ecg.rhythm.beats import Beats
+from daemon.dsp.ecg.rhythm.beats import Beats, SeenBeat
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.said import Numbers
 from daemon.dsp.ecg.rhythm.sight import View
@@ -102,25 +102,44 @@ def flutter_waves(windows: Floats, marks: npt.NDArray[np.int64]) -> Waves:
 NO_WAVES = Waves(0.0, 0.0, 0.0)
 
 
+class Look:
+    """What a decision saw, measured only when it is asked for: `first` is the input sample that its windows begin with."""
+
+    def __init__(self, view: View, about: list[SeenBeat], first: int) -> None:
+        self.first = first
+        self._view, self._about = view, about
+        self._waves: Waves | None = None if _may_be(view, about) else NO_WAVES
+
+    @property
+    def known(self) -> bool:
+        """Whether it has been measured."""
+        return self._waves is not None
+
+    @property
+    def waves(self) -> Waves:
+        """Its waves, where its beats let it be flutter."""
+        if self._waves is None:
+            self._waves = _waves(self._view, self._about)
+        return self._waves
+
+
 class FlutterWatch:
-    """Decision by decision."""
+    """Decision by decision. Where two of the last windows show no flutter there is none, whatever the others show."""
 
     def __init__(self) -> None:
         self.on = False
         self._decision = 0
-        self._alike: deque[float] = deque(maxlen=MEAN_OF)
-        self._bpm: deque[float] = deque(maxlen=MEAN_OF)
-        self._firsts: deque[int] = deque(maxlen=MEAN_OF)
+        self._looks: deque[Look] = deque(maxlen=MEAN_OF)
 
     @property
     def score(self) -> float:
         """Mean of the last windows."""
-        return sum(self._alike) / MEAN_OF
+        return sum(look.waves.alike for look in self._looks) / MEAN_OF
 
     @property
     def bpm(self) -> float:
         """Waves a minute, the median of the last windows."""
-        return sorted(self._bpm)[len(self._bpm) // 2]
+        return sorted(look.waves.bpm for look in self._looks)[len(self._looks) // 2]
 
     @property
     def numbers(self) -> Numbers:
@@ -130,35 +149,48 @@ class FlutterWatch:
     @property
     def since(self) -> int:
         """Where the first of the windows that are counted begins."""
-        return self._firsts[0]
+        return self._looks[0].first
 
     def step(self, view: View, beats: Beats, first: int) -> bool:
         """Whether there is flutter; `first` is the input sample that the view's windows begin with."""
         self._decision += 1
         if self._decision % EVERY:
             return self.on
-        waves = _waves(view, beats)
-        self._alike.append(waves.alike)
-        self._bpm.append(waves.bpm)
-        self._firsts.append(first)
+        about = beats.within(view.now + 1 - WINDOW - QRS_AFTER, view.now + 1)
+        self._looks.append(Look(view, about, first))
+        if not self.on and not self._each():
+            return False
         middle = self.bpm
-        steady = sum(abs(bpm - middle) <= STEADY * middle for bpm in self._bpm) >= STEADY_SHARE * MEAN_OF
-        each = self.on or sum(alike >= EACH for alike in self._alike) >= EACH_OF
-        self.on = steady and each and self.score >= (OFF if self.on else ON)
+        steady = sum(abs(look.waves.bpm - middle) <= STEADY * middle for look in self._looks)
+        self.on = steady >= STEADY_SHARE * MEAN_OF and self.score >= (OFF if self.on else ON)
         return self.on
 
+    def _each(self) -> bool:
+        """Whether EACH_OF of the windows are alike enough; measures no more of them than that takes, the newest first."""
+        room = (
+            len(self._looks) - EACH_OF - sum(look.known and look.waves.alike < EACH for look in self._looks)
+        )
+        for look in reversed(self._looks):
+            if room < 0:
+                return False
+            if not look.known:
+                room -= look.waves.alike < EACH
+        return room >= 0
 
-def _waves(view: View, beats: Beats) -> Waves:
-    """The waves of a view, where its beats let it be flutter: narrow ones, not too fast, taller than the waves."""
-    first = view.now + 1 - WINDOW
-    about = beats.within(first - QRS_AFTER, view.now + 1)
+
+def _may_be(view: View, about: list[SeenBeat]) -> bool:
+    """Whether a view's beats let it be flutter: narrow ones, not too fast."""
     if not view.leads or len(about) < 2 or 3 * sum(beat.foreign for beat in about) > len(about):
-        return NO_WAVES
+        return False
+    return about[-1].at - about[0].at >= (len(about) - 1) * 60 * RATE_HZ / MOST_BPM
+
+
+def _waves(view: View, about: list[SeenBeat]) -> Waves:
+    """The waves of a view, where its beats are taller than they are and their rate fits."""
+    first = view.now + 1 - WINDOW
+    waves = flutter_waves(view.windows, np.array([beat.at - first for beat in about]))
     rr = [after.at - before.at for before, after in pairwise(about)]
     mean = sum(rr) / len(rr)
-    if mean < 60 * RATE_HZ / MOST_BPM:
-        return NO_WAVES
-    waves = flutter_waves(view.windows, np.array([beat.at - first for beat in about]))
     size = sorted(beat.size for beat in about)[len(about) // 2]
     of_rr = mean * waves.bpm / (60 * RATE_HZ)
     # A regular heart lets every n-th wave through; T and P of a sinus rhythm stand at no whole share of RR.

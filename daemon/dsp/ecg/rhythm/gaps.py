@@ -16,7 +16,7 @@ SIZE_ALIKE, ALIKE, SIZE_ALONE = (
     0.3,
     0.6,
 )  # of the usual size, with a correlation to the usual shape, without
-USUAL_AFTER_S = 14.0  # the usual size is that of beats at least so old
+USUAL_AFTER_S, USUAL_OF = 14.0, 40  # the usual size is that of so many beats at least so old
 MIN_P2P_MV = 0.005
 NOISE_SHARE = 0.4
 
@@ -42,7 +42,7 @@ class Gaps:
 
     def beat(self, beat: SeenBeat, beats: Beats) -> Gap | None:
         """A beat; gives the gap before it when the beat ends one."""
-        old = [b.size for b in beats.seen if beat.at - b.at >= USUAL_AFTER_S * RATE_HZ][-40:]
+        old = beats.sizes(beat.at - round(USUAL_AFTER_S * RATE_HZ), USUAL_OF)
         if not old:
             old = [b.size for b in beats.seen]
         self.usual = sorted(old)[len(old) // 2]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from daemon.dsp.ecg.ring import Ring
+from daemon.dsp.ecg.ring import Ring, overlapping
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,7 +86,7 @@ class Inner:
             x = np.concatenate([self._held, np.where(usable, x, 0.0)], axis=1)
             source = np.where(usable, np.arange(1, x.shape[1]), 0)
             x = np.take_along_axis(x, np.maximum.accumulate(source, axis=1), axis=1)
-        x = np.rint(np.clip(x, -SAMPLE_LIMIT, SAMPLE_LIMIT))
+        x = np.rint(np.minimum(np.maximum(x, -SAMPLE_LIMIT), SAMPLE_LIMIT))
         if x.shape[1]:
             self._held = x[:, -1:].copy()
         return x
@@ -99,7 +99,7 @@ class Inner:
             return np.zeros((self._x.rows, 0)), np.zeros((self._x.rows, 0), dtype=np.bool_)
         first = int(low[0])
         x = self._x.view(first - self._reach, int(low[-1]) + 2 + self._reach)
-        windows = np.lib.stride_tricks.sliding_window_view(x, len(self._kernel), axis=1)
+        windows = overlapping(x, len(self._kernel))
         y: Floats = np.ascontiguousarray(windows[:, low - first]) @ self._kernel
         if share.any():
             after = np.ascontiguousarray(windows[:, low - first + 1]) @ self._kernel

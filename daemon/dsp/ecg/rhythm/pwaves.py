@@ -11,6 +11,7 @@ import numpy.typing as npt
 from daemon.dsp.ecg.marks import LeadMarks
 from daemon.dsp.ecg.rhythm.af import without_trend
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
+from daemon.dsp.ecg.ring import overlapping
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,7 +21,12 @@ WIDTH = BEFORE + AFTER + 1
 ALIKE = 0.80  # correlation with the template
 SIZE = (0.5, 2.0)  # times the template
 APART = round(0.20 * RATE_HZ)
+_PLACES = np.arange(WIDTH)
+_AT = _PLACES - (WIDTH - 1) / 2
+_AT_SQUARED = _AT @ _AT
 BROADER = 1.8  # what fits a P so many times broader better is a U wave, or a T
+
+_SOURCE = BEFORE + (_PLACES - BEFORE) / BROADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,43 +73,38 @@ class PTemplate:
         self._segments: deque[Floats] = deque(maxlen=LEARNT)
         self._template: Floats | None = None
         self._broad = np.zeros(0)
+        self._norm = self._broad_norm = 0.0
 
     def learn(self, segment: Floats) -> None:
         """A P wave that stands before its QRS."""
         self._segments.append(without_trend(segment))
         if len(self._segments) >= ENOUGH:
-            self._template = np.mean(self._segments, axis=0)
+            self._template = np.add.reduce(np.array(self._segments)) / len(self._segments)
             self._broad = without_trend(broadened(self._template))
+            self._norm, self._broad_norm = _norm(self._template), _norm(self._broad)
 
     def find(self, x: Floats, first: int) -> list[Found]:
         """P waves with their whole width within x (leads, n), inner samples from `first`; the best ones, APART, in order."""
         width = WIDTH
         if self._template is None or x.shape[1] < width:
             return []
-        windows = np.lib.stride_tricks.sliding_window_view(x, width, axis=1)
-        at = np.arange(width) - (width - 1) / 2
+        windows = overlapping(x, width)
         mean = np.add.reduce(windows, axis=2) / width
-        slope = windows @ at / (at @ at)
+        slope = windows @ _AT / _AT_SQUARED
         # What is left of each window when mean and slope are gone: the template has neither.
-        left = np.add.reduce(windows**2, axis=2) - width * mean**2 - slope**2 * (at @ at)
+        left = np.add.reduce(windows**2, axis=2) - width * mean**2 - slope**2 * _AT_SQUARED
         energy = np.sqrt(np.maximum(np.add.reduce(left), 1e-12))
-
-        def project(template: Floats) -> tuple[Floats, float]:
-            """Products of the windows with a template, and its norm."""
-            return np.einsum("lnk,lk->n", windows, template), float(np.sqrt((template**2).sum())) + 1e-12
-
-        product, norm = project(self._template)
-        alike, scale = product / (energy * norm), product / norm**2
+        product = np.einsum("lnk,lk->n", windows, self._template)
+        alike, scale = product / (energy * self._norm), product / self._norm**2
         alike[(scale < SIZE[0]) | (scale > SIZE[1])] = 0.0
-        if alike.max() < ALIKE:
+        if np.maximum.reduce(alike) < ALIKE:
             return []
-        broad, broad_norm = project(self._broad)
-        alike[broad / (energy * broad_norm) > alike] = 0.0
+        broad = np.einsum("lnk,lk->n", windows, self._broad)
+        alike[broad / (energy * self._broad_norm) > alike] = 0.0
         found: list[Found] = []
-        for k in np.argsort(-alike, kind="stable"):
-            if alike[k] < ALIKE:
-                break
-            place = first + int(k) + BEFORE
+        high = np.flatnonzero(alike >= ALIKE)
+        for k in high[np.argsort(-alike[high], kind="stable")].tolist():
+            place = first + k + BEFORE
             if all(abs(place - other.at) >= APART for other in found):
                 found.append(Found(place, float(alike[k])))
         return sorted(found, key=lambda one: one.at)
@@ -111,6 +112,8 @@ class PTemplate:
 
 def broadened(template: Floats) -> Floats:
     """(leads, WIDTH), stretched BROADER times about the peak."""
-    at = np.arange(WIDTH)
-    source = BEFORE + (at - BEFORE) / BROADER
-    return np.stack([np.interp(source, at, row) for row in template])
+    return np.array([np.interp(_SOURCE, _PLACES, row) for row in template])
+
+
+def _norm(template: Floats) -> float:
+    return float(np.sqrt(np.add.reduce(template**2, axis=None))) + 1e-12

@@ -21,6 +21,7 @@ from daemon.dsp.ecg.rhythm.ectopy import VT_BEATS, VT_BPM, ventricular
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.said import RunSaid, Said
 from daemon.dsp.ecg.rhythm.sight import Sight, View
+from daemon.dsp.ecg.ring import overlapping
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -151,14 +152,14 @@ def fast_run(x: Floats, shape: Floats, beats: list[tuple[int, bool]]) -> FastRun
     bpm = 60.0 * (VT_BEATS - 1) / np.convolve(rr, np.ones(VT_BEATS - 1), "valid")
     if not (bpm >= VT_BPM).any():
         return None
-    every = np.lib.stride_tricks.sliding_window_view(x, WIDTH, axis=1)
+    every = overlapping(x, WIDTH)
     places = at[:, None] - BEFORE + np.arange(-LAG, LAG + 1)
     windows = every[:, places].transpose(1, 2, 0, 3)
     windows = windows - windows.mean(axis=3, keepdims=True)
     middle = windows[:, LAG]
     own, _ = _alike(windows, np.broadcast_to(shape, middle.shape), scale)
     alike, worst = _alike(windows[1:], middle[:-1], scale)
-    slow = np.lib.stride_tricks.sliding_window_view(_mean_of(x, SLOW), WIDTH, axis=1)[:, at - BEFORE]
+    slow = overlapping(_mean_of(x, SLOW), WIDTH)[:, at - BEFORE]
     usual = _slowness(shape, _mean_of(shape, SLOW), scale)
     wider = _slowness(middle, slow.transpose(1, 0, 2), scale) - usual
     foreign = 1.0 / (1.0 + np.exp(-(6.0 * (0.7 - own) + 10.0 * (wider - 0.1))))

@@ -52,6 +52,9 @@ class Sight:
         ]
         self.inner = Inner(rate_hz, self._n)
         self._x, self._lost = Ring(self._n, 4096), Ring(self._n, 4096)
+        self._all = np.zeros(self._n)
+        self._all[self._order[:MOST_LEADS]] = 1.0
+        self._lost_until = -window.CONTEXT  # from this inner sample on nothing was lost
         self._begun = False
         self.samples = 0
         self._decision = 1
@@ -78,6 +81,8 @@ class Sight:
             self._lost.begin(-window.CONTEXT, np.zeros((self._n, window.CONTEXT)))
         self._x.append(x)
         self._lost.append(lost.astype(np.float64))
+        if lost.any():
+            self._lost_until = self._lost.end
         first = self._decision
         while _at(self._decision) < self._x.end:
             self._decision += 1
@@ -90,6 +95,8 @@ class Sight:
 
     def stretch(self, first: int, stop: int) -> tuple[Floats, Floats]:
         """Inner samples first .. stop - 1 (leads, n), and 1 or 0 for leads in use (leads,): there, and at most four."""
+        if first >= self._lost_until:
+            return self._x.view(first, stop), self._all
         lost = np.add.reduce(self._lost.view(first, stop), axis=1) / (stop - first)
         usable = np.zeros(self._n)
         usable[[k for k in self._order if lost[k] < LOST_SHARE][:MOST_LEADS]] = 1.0
@@ -99,6 +106,8 @@ class Sight:
         """Whether a lead showed all of inner samples first .. stop, but for the blink of an eye."""
         if first < self._lost.first:
             return False
+        if first >= self._lost_until:
+            return True
         return float(np.add.reduce(self._lost.view(first, stop), axis=1).min()) <= UNSEEN
 
     def _look(self, decisions: range) -> list[View]:
@@ -110,20 +119,23 @@ class Sight:
         for decision in decisions:
             stop = _at(decision) + 1
             first = max(stop - window.WINDOW, 0)
-            lost = np.add.reduce(self._lost.view(first, stop), axis=1) / (stop - first)
-            seen = [k for k in self._order if lost[k] < LOST_SHARE] if stop >= window.WINDOW else []
+            seen = [] if stop < window.WINDOW else self._order
+            if seen and first < self._lost_until:
+                lost = np.add.reduce(self._lost.view(first, stop), axis=1) / (stop - first)
+                seen = [k for k in self._order if lost[k] < LOST_SHARE]
             live.append(seen[:MOST_LEADS])
-            rows += [self._x.view(first - window.CONTEXT, stop)[k] for k in live[-1]]
-        windows = window.band(np.stack(rows)) if rows else NO_WINDOWS
+            x = self._x.view(first - window.CONTEXT, stop)
+            rows += [x[k] for k in live[-1]]
+        windows = window.band(np.array(rows)) if rows else NO_WINDOWS
         tall = (np.ptp(windows, axis=1) >= MIN_P2P_MV) & (window.waves(windows) >= MIN_WAVES_HZ)
         measured = window.measure(windows[tall]) if tall.any() else NO_MEASURES
-        views, at = [], 0
+        views, at, before, is_tall = [], 0, 0, tall.tolist()
         for decision, leads in zip(decisions, live, strict=True):
             stop = at + len(leads)
-            before, after = int(tall[:at].sum()), int(tall[:stop].sum())
+            after = before + sum(is_tall[at:stop])
             now = _at(decision)
             views.append(View(now, self.inner.needed(now), leads, windows[at:stop], measured[before:after]))
-            at = stop
+            at, before = stop, after
         return views
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from daemon.dsp.ecg.rhythm import flutter
+from daemon.dsp.ecg.rhythm.beats import Beats
 from daemon.dsp.ecg.rhythm.inner import RATE_HZ
 from daemon.dsp.ecg.rhythm.said import RhythmSaid
+from daemon.dsp.ecg.rhythm.sight import View
 from daemon.dsp.ecg.rhythm.window import WINDOW
 
 RATE = 250.0
@@ -112,3 +114,46 @@ def test_likeness_is_a_correlation_over_what_is_seen():
     assert alike[round(0.2 * RATE_HZ)] > 0.97
     assert alike[round(0.1 * RATE_HZ)] < -0.5
     assert np.abs(alike).max() <= 1 + 1e-9
+
+
+def eager(waves):
+    """What the rule says of every window when all of them are measured."""
+    on, last, said = False, [], []
+    for one in waves:
+        last = [*last, one][-flutter.MEAN_OF :]
+        middle = sorted(w.bpm for w in last)[len(last) // 2]
+        steady = sum(abs(w.bpm - middle) <= flutter.STEADY * middle for w in last)
+        each = on or sum(w.alike >= flutter.EACH for w in last) >= flutter.EACH_OF
+        score = sum(w.alike for w in last) / flutter.MEAN_OF
+        on = (
+            steady >= flutter.STEADY_SHARE * flutter.MEAN_OF
+            and each
+            and score >= (flutter.OFF if on else flutter.ON)
+        )
+        said.append(on)
+    return said
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_windows_that_need_not_be_measured_change_nothing(monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    alike = np.repeat(
+        rng.choice([0.0, 0.45, 0.5, 0.6, 0.9], 40, p=[0.3, 0.1, 0.2, 0.2, 0.2]), rng.integers(1, 9, 40)
+    )
+    waves = [
+        flutter.Waves(float(a), float(rng.choice([280.0, 285.0, 230.0], p=[0.6, 0.35, 0.05])), 0.1)
+        for a in alike
+    ]
+    measured = []
+    monkeypatch.setattr(flutter, "_may_be", lambda view, about: True)
+    monkeypatch.setattr(flutter, "_waves", lambda view, about: measured.append(view.now) or waves[view.now])
+    watch, beats = flutter.FlutterWatch(), Beats(1)
+    said = []
+    for k in range(len(waves)):
+        view = View(k, 0, [0], np.zeros((1, WINDOW)), np.zeros((0, 0)))
+        watch.step(view, beats, 0)  # every second decision is one
+        said.append(watch.step(view, beats, 0))
+
+    assert said == eager(waves)
+    assert any(said)
+    assert len(measured) == len(set(measured)) < len(waves)

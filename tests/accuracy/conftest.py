@@ -1,0 +1,15 @@
+"""What analysis says of a data set, worked out once for the file of tests that names it as SETS: files share the cores."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.accuracy.analysed import analyse_all
+
+
+@pytest.fixture(scope="module")
+def said(request, recordings, tmp_path_factory):
+    """The folder of the lines that were said of the file's SETS."""
+    folder = tmp_path_factory.mktemp("said")
+    analyse_all(recordings, folder, request.module.SETS)
+    return folder
