@@ -10,7 +10,6 @@ from firmware_bridge.simulators.patient import Patient
 from firmware_bridge.simulators.shared import KEPT_S, Shared
 from firmware_bridge.simulators.source import FLOW, PLETH
 
-
 ALONE = Patient(100.0, seed=3).take(800)
 
 
