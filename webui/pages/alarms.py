@@ -100,6 +100,7 @@ SPEAKS_FOR = {
     "fact.cloud": ("cloud_unreachable",),
     "fact.disk": ("disk_low", "disk_full"),
     "fact.disk_full": ("disk_full",),
+    "fact.maintenance": ("maintenance_due",),
     "fact.power": ("power_lost",),
     "fact.remote": ("remote_lost",),
     "fact.screen": ("screen_lost",),

@@ -1,84 +1,42 @@
-"""The VLP board: golden frames decoded, dictionaries, events, restarts of the device, and settings in two steps."""
+"""The VLP board: golden frames decoded, dictionaries, events, restarts of the device."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from firmware_bridge.boards import BOARDS, Commanded, vlp
+from firmware_bridge.boards import vlp
 from firmware_bridge.frames import (
     Damage,
     Identity,
     Leads,
     Number,
     Quantity,
-    Reply,
     Samples,
-    Setting,
     Settings,
     Status,
 )
 from firmware_bridge.vlp import messages
-from firmware_bridge.vlp.messages import BITS, CODE, CONFIRM, PROPOSE, SAY_HELLO, Entry, Hello, Offer
-from firmware_bridge.vlp.wire import ACK_WANTED, AGAIN, Letter, Opener, Type, sealed, wrapped
+from firmware_bridge.vlp.messages import SAY_HELLO, Entry, Hello
+from firmware_bridge.vlp.wire import ACK_WANTED, AGAIN, Type, sealed, wrapped
 from firmware_bridge.vlp.wire import Status as Answer
-
-MS = 1_000_000
-SECOND = 1000 * MS
-HELLO, DICT, SAMPLES, LOG = (
-    bytes.fromhex(golden)
-    for golden in (
-        "03 01 01 01 01 01 01 01 01 03 02 02 01 12 11 22 33 44 55 66 77 88 99 AA BB CC DD EE FF 1C A5 01 0E 04 76 73 69 6D 03 31 2E 30 64 A5 D1 83 00",
-        "03 01 02 01 02 01 01 01 02 01 02 02 03 01 01 01 01 07 C8 41 6F 12 03 3B 01 01 01 01 01 01 01 0D 04 66 6C 6F 77 03 4C 2F 73 01 01 01 01 01 03 80 3F 01 03 80 3F 01 01 01 01 01 01 01 0C 04 73 70 6F 32 01 25 D2 31 D6 44 00",
-        "03 01 10 01 02 07 01 01 02 01 01 05 04 40 42 0F 01 01 01 01 01 01 04 6A FF FA 07 F4 01 76 E4 EA 24 00",
-        "03 01 40 01 02 0C 01 01 05 02 87 D6 12 01 01 01 01 0D 70 72 6F 62 65 20 6F 6B 09 3D B8 D3 00",
-    )
+from tests.firmware_bridge.boards.vlp_script import (
+    DICT,
+    ECG,
+    ELECTRODES,
+    HELLO,
+    LOG,
+    MODE,
+    MS,
+    SAMPLES,
+    SECOND,
+    SPO2,
+    WHO,
+    Script,
+    acquainted,
+    heard,
+    said,
 )
-ECG = tuple(Entry(ch, 1, 0, 500.0, 0.001, 0.0, 0.0, lead, "mV") for ch, lead in enumerate(("I", "II")))
-ELECTRODES = Entry(9, 1, BITS, 0.0, 1.0, 0.0, 0.0, "electrodes", "RA|LA|LL")
-MODE = Entry(10, 0, CODE, 0.0, 1.0, 0.0, 0.0, "mode", "Standby|CPAP")
-SPO2 = Entry(11, 1, 0, 0.0, 0.1, 0.0, 0.0, "spo2", "%")
-WHO = Hello(512, 7, b"CPAP-2301-9912\0\0", 5, "VT-30", "2.1")
-PRESSURE = Offer(1, 4_000, 20_000, 200, 10_000, "target_pressure", "cmH2O")
-
-
-class Script:
-    """A device in a test's hands: numbers its frames."""
-
-    def __init__(self) -> None:
-        self.sequence = 0
-
-    def say(self, kind: int, payload: bytes = b"", flags: int = 0) -> bytes:
-        self.sequence += 1
-        return sealed(kind, self.sequence - 1, payload, flags)
-
-    def hello(self, said: Hello = WHO) -> bytes:
-        return self.say(Type.HELLO, messages.hello(said))
-
-    def dictionary(self, *entries: Entry, number: int = 1) -> bytes:
-        return self.say(Type.DICT, messages.dictionary(number, entries))
-
-    def rows(self, first: int, values: list[list[int]], *, number: int = 1) -> bytes:
-        return self.say(Type.ROWS, messages.rows(number, 0, first * 2000, np.array(values, "<i2")))
-
-    def event(self, entry: Entry, value: int) -> bytes:
-        raw = np.array([value]).astype(messages.TYPES[entry.type])
-        return self.say(Type.SAMPLES, messages.samples(1, entry.ch, 0, raw))
-
-
-def heard(data: bytes) -> list[Letter]:
-    return [piece for piece in Opener().cut(data) if isinstance(piece, Letter)]
-
-
-def said(board: vlp.Vlp, now_ns: int, kind: Type) -> list[Letter]:
-    return [letter for letter in heard(board.due(now_ns) or b"") if letter.type == kind]
-
-
-def acquainted(*entries: Entry) -> tuple[vlp.Vlp, Script, list]:
-    """A board that knows its device."""
-    board, device = vlp.board({}), Script()
-    board.opened(0)
-    return board, device, board.feed(device.hello() + device.dictionary(*entries), MS)
 
 
 def test_the_golden_frames_are_understood():
@@ -317,124 +275,3 @@ def test_stamps_are_the_samples_times_and_not_their_arrivals():
 
 
 # --- settings --------------------------------------------------------------------------------------------
-
-
-def settable() -> tuple[vlp.Vlp, Script]:
-    board, device, _ = acquainted(*ECG)
-    foreign = Offer(3, 0, 1000, 1000, 0, "factory_reset", "1")
-    wrong = Offer(4, 0, 1000, 1000, 0, "flow_rate", "m3/h")
-    frames = board.feed(device.say(Type.SETTINGS, messages.settings((PRESSURE, foreign, wrong))), SECOND)
-    assert frames == [Settings((("target_pressure", "10"),))]
-    board.due(SECOND)
-    return board, device
-
-
-def asked(board: vlp.Vlp, now_ns: int) -> tuple[Letter, int, str]:
-    (letter,) = said(board, now_ns, Type.COMMAND)
-    number, _, argument = messages.read_command(letter.payload)
-    return letter, number, argument
-
-
-def answer(board: vlp.Vlp, device: Script, letter: Letter, status: int, text: str = "") -> list:
-    return board.feed(device.say(Type.ACK, messages.ack(letter.sequence, status, text)), 2 * SECOND)
-
-
-def test_only_what_is_ours_to_set_is_offered():
-    board, _ = settable()
-
-    assert isinstance(board, Commanded)
-    assert board.settable == (Setting("target_pressure", "cmH2O", 4.0, 20.0, 0.2),)
-    assert [kind for kind in BOARDS if isinstance(BOARDS[kind].board({}), Commanded)] == ["vlp"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "why"),
-    [
-        ("target_pressure", 3.8, "out_of_range"),
-        ("target_pressure", 20.2, "out_of_range"),
-        ("target_pressure", 10.1, "out_of_range"),
-        ("target_pressure", float("nan"), "out_of_range"),
-        ("target_pressure", float("inf"), "out_of_range"),
-        ("factory_reset", 1.0, "unknown_setting"),
-        ("flow_rate", 1.0, "unknown_setting"),
-    ],
-)
-def test_what_the_device_does_not_offer_is_not_begun(name, value, why):
-    board, _ = settable()
-
-    assert board.command("r", name, value, SECOND) == why
-    assert said(board, SECOND, Type.COMMAND) == []
-
-
-def test_a_setting_goes_in_two_steps():
-    board, device = settable()
-    assert board.command("r", "target_pressure", 12.4, SECOND) == ""
-    assert board.command("r2", "target_pressure", 12.6, SECOND) == "busy"
-    proposal, number, argument = asked(board, SECOND)
-    assert (number, argument, proposal.flags) == (PROPOSE, "target_pressure=12.4", ACK_WANTED)
-    assert answer(board, device, proposal, Answer.OK, "target_pressure=12.4") == []
-    confirmation, number, argument = asked(board, 2 * SECOND)
-    assert (number, argument) == (CONFIRM, "target_pressure=12.4")
-    frames = answer(board, device, confirmation, Answer.OK)
-
-    assert frames == [Reply("r", ok=True, text="12.4")]
-    assert board.lapsed(100 * SECOND) == []
-    assert board.command("r3", "target_pressure", 12.6, 3 * SECOND) == ""
-
-
-@pytest.mark.parametrize("echo", ["target_pressure=12.6", "humidity_level=12.4", "", "12.4"])
-def test_an_echo_that_differs_is_never_confirmed(echo):
-    board, device = settable()
-    board.command("r", "target_pressure", 12.4, SECOND)
-    (reply,) = answer(board, device, asked(board, SECOND)[0], Answer.OK, echo)
-
-    assert not reply.ok
-    assert reply.text.startswith("echo_differs")
-    assert said(board, 3 * SECOND, Type.COMMAND) == []
-
-
-@pytest.mark.parametrize("step", [1, 2])
-def test_a_refusal_at_either_step_ends_it_in_the_devices_words(step):
-    board, device = settable()
-    board.command("r", "target_pressure", 12.4, SECOND)
-    letter = asked(board, SECOND)[0]
-    if step == 2:
-        answer(board, device, letter, Answer.OK, "target_pressure=12.4")
-        letter = asked(board, 2 * SECOND)[0]
-
-    assert answer(board, device, letter, Answer.REFUSED, "the mask is off") == [
-        Reply("r", ok=False, text="the mask is off")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("status", "text"), [(1, "unknown_setting"), (3, "bad_argument"), (4, "busy"), (77, "refused")]
-)
-def test_a_status_without_words_has_ours(status, text):
-    board, device = settable()
-    board.command("r", "target_pressure", 12.4, SECOND)
-
-    assert answer(board, device, asked(board, SECOND)[0], status) == [Reply("r", ok=False, text=text)]
-
-
-def test_without_an_answer_it_is_asked_again_under_its_number_and_then_given_up():
-    board, _ = settable()
-    board.command("r", "target_pressure", 12.4, SECOND)
-    letters = {ms: found for ms in range(1000, 3000, 20) for found in said(board, ms * MS, Type.COMMAND)}
-    assert list(letters) == [1000 + 260 * k for k in range(8)]
-    assert len({letter.sequence for letter in letters.values()}) == 1
-    assert [letter.flags & AGAIN for letter in letters.values()] == [0] + [AGAIN] * 7
-    assert board.lapsed(2999 * MS) == []
-
-    assert board.lapsed(3000 * MS) == [Reply("r", ok=False, text="no_answer")]
-    assert said(board, 3020 * MS, Type.COMMAND) == []
-
-
-def test_a_device_that_starts_anew_has_forgotten_what_it_was_asked():
-    board, _ = settable()
-    board.command("r", "target_pressure", 12.4, SECOND)
-    frames = board.feed(Script().hello(Hello(512, 7, WHO.unit, 77, "VT-30", "2.1")), 2 * SECOND)
-
-    assert Reply("r", ok=False, text="device_restarted") in frames
-    assert board.settable == ()
-    assert board.command("r2", "target_pressure", 12.4, 2 * SECOND) == "unknown_setting"

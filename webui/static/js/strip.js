@@ -1,7 +1,7 @@
 // The strip around an alarm that was: ten seconds before its onset to twenty after, every lead, from the samples that are
 // stored, drawn as the live waves are, at the same millimetres. It covers the waves and never the alarm line.
 
-import { LAYOUTS, arrange, isInverted, titleOf } from "./layout.js";
+import { arrange, isInverted, titleOf } from "./layout.js";
 import { COLOURS, LETTERS, PLAIN, Sweep } from "./sweep.js";
 import { Traces } from "./traces.js";
 import { caption } from "./caption.js";
@@ -14,7 +14,7 @@ import { set } from "./tiles.js";
 import { textOf } from "./alarmwords.js";
 import { timeText } from "./times.js";
 
-const ONE_COLUMN = LAYOUTS.at(-1);
+const ONE_COLUMN = "12x1";
 const GIVE_UP_MS = 15_000;
 const LEAST_MV = 0.5; // a flat line is not blown up
 const BESIDE_MS = 3000; // shown left of the onset at first, at least
