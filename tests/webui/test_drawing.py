@@ -1,7 +1,4 @@
-"""The drawing modules by themselves: speed, size, gap, lanes and clocks, read back from the canvas.
-
-Time is passed in, so a minute of sweep takes a second.
-"""
+"""The drawing modules by themselves, read back from the canvas. Time is passed in: a minute of sweep takes a second."""
 
 from __future__ import annotations
 
