@@ -23,7 +23,9 @@ async def test_tiles_and_words_know_the_alarm_table() -> None:
     keys = {key for row in ROWS for key in keys_of(row)}
 
     assert named <= set(ROWS)
-    assert all(one[1] in keys_of(one[0]) for pair in alarms.LIMITS.values() for one in pair if one is not None)
+    assert all(
+        one[1] in keys_of(one[0]) for pair in alarms.LIMITS.values() for one in pair if one is not None
+    )
     assert {f"limit.{key}" for key in keys} - set(table()) == set()
     assert {row for row in ROWS if f"alarm.{row}" not in table()} == set()
     assert set(alarms.TECHNICAL) == {name for name, row in ROWS.items() if row.about is About.TECHNICAL}
