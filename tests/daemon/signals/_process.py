@@ -32,9 +32,9 @@ class Process:
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,
         )
-        assert eventually(self.socket.exists, 20)
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.connection.connect(str(self.socket))
+        # The socket is there a moment before anybody listens at it.
+        assert eventually(lambda: self.connection.connect_ex(str(self.socket)) == 0, 20)
         self.connection.settimeout(5)
         self._lines = self.connection.makefile("rb")
         self._n = 0
