@@ -23,6 +23,7 @@ import psutil
 from benchmarks._box import Box, boottime_ns
 from daemon.control.client import ControlClient, Said
 from daemon.control.messages import AlarmsSeen, State
+from daemon.store.places import span
 from daemon.store.reader import ask
 from firmware_bridge.simulators.control import ask as steer
 from tests.soak._ward import BEDS, DEVICES, serial
@@ -182,12 +183,10 @@ def _lost(box: Box, lost_bytes: dict[str, int]) -> list[str]:
         for boot in reader.boots():
             for bed in BEDS:
                 for segment in reader.segments(boot.boot, 0, 2**62, bed=bed):
-                    begin = reader.seek(segment, 2**62)
-                    chunks = sorted(
-                        (fit.first, n, fit) for fit, n, _ in reader.chunks(segment, 0, begin + 2**40, 2**62)
-                    )
+                    places = span(segment.key)
+                    chunks = [(fit.first, n) for fit, n, _ in reader.chunks(segment, *places, 2**62)]
                     holes = sum(a[0] + a[1] != b[0] for a, b in itertools.pairwise(chunks))
-                    total = sum(n for _, n, _ in chunks)
+                    total = sum(n for _, n in chunks)
                     found.setdefault((bed, segment.device, segment.name), []).append((total, holes))
         return found
 
