@@ -87,6 +87,8 @@ class Device:
         give: Callable[[Item], None],
     ) -> None:
         self.board = board
+        # Asked once: the question looks at every attribute, and the answer is wanted fifty times a second.
+        self.commanded = board if isinstance(board, Commanded) else None
         self.identity = Identity(board.facts.kind, model=board.facts.title)
         self.settings: dict[str, str] = {}
         self.refusal = ""
@@ -116,8 +118,8 @@ class Device:
 
     def command(self, request: str, name: str, value: float, now_ns: Nanos) -> None:
         """Ask the device to take a setting; what becomes of it comes as a `DeviceReply`."""
-        board = self.board
-        if not isinstance(board, Commanded):
+        board = self.commanded
+        if board is None:
             self._replied(Reply(request, ok=False, text="read_only"), now_ns)
         elif refused := board.command(request, name, value, now_ns):
             self._replied(Reply(request, ok=False, text=refused), now_ns)
@@ -126,11 +128,10 @@ class Device:
 
     def lapse(self, now_ns: Nanos) -> None:
         """What time alone brings: frames that waited for one that never came, settings left without an answer."""
-        if isinstance(self.board, Commanded):
+        if self.commanded is not None:
             self.feed(b"", now_ns)
-            if self._asked:
-                for reply in self.board.lapsed(now_ns):
-                    self._take(reply, now_ns)
+            for reply in self.commanded.lapsed(now_ns) if self._asked else ():
+                self._take(reply, now_ns)
 
     def move(self, bed: str) -> None:
         """It belongs to another bed from now on: there everything begins anew."""

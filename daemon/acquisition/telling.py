@@ -9,7 +9,7 @@ from dataclasses import replace
 from daemon.acquisition.claims import Place
 from daemon.acquisition.device import Counters, Device
 from daemon.model.signals import DeviceSeen, Fact, FactState, Item, LinkState, Nanos, Settable
-from firmware_bridge.boards import BoardKind, Commanded
+from firmware_bridge.boards import BoardKind
 
 FAULT = "acquisition_failed"
 SAY_NS: Nanos = 1_000_000_000
@@ -131,6 +131,6 @@ class Telling:
 
 
 def _settable(device: Device | None) -> tuple[Settable, ...]:
-    if device is None or not isinstance(device.board, Commanded):
+    if device is None or device.commanded is None:
         return ()
-    return tuple(Settable(s.name, s.unit, s.low, s.high, s.step) for s in device.board.settable)
+    return tuple(Settable(s.name, s.unit, s.low, s.high, s.step) for s in device.commanded.settable)

@@ -187,6 +187,10 @@ class Observed:
                 if taken.state is LinkState.MOVED:  # it is missed at another bed from now on
                     self.links.pop(taken.label, None)
                     self.streamed.discard(taken.label)
+                    self.statuses = {
+                        key: said for key, said in self.statuses.items() if key[0] != taken.device
+                    }
+                    self.touched.add(STATUSES)
                     return
                 _keep(self.links, taken.label, taken, 32)
                 if taken.state is LinkState.STREAMING:

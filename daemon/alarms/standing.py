@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from daemon.alarms.engine import AlarmEngine
 from daemon.model.findings import Finding, Quality, Rhythm
-from daemon.model.signals import DeviceSeen, DeviceStatus, Fact, Item, LeadState, SampleBlock, Tick
+from daemon.model.signals import DeviceSeen, DeviceStatus, Fact, Item, LeadState, LinkState, SampleBlock, Tick
 
 MOST = 64
 """Of items and of findings each; the oldest go first."""
@@ -28,6 +28,10 @@ class Standing:
         match item:
             case Fact():
                 _keep(self._items, ("fact", item.source), item)
+            case DeviceSeen(state=LinkState.MOVED):
+                gone = {("device", item.label), ("leads", item.device), ("samples", item.device)}
+                for key in [k for k in self._items if k in gone or k[:2] == ("status", item.device)]:
+                    del self._items[key]
             case DeviceSeen():
                 _keep(self._items, ("device", item.label), item)
             case DeviceStatus():

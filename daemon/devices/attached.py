@@ -63,10 +63,12 @@ class AttachedDevices:
                     for known in (self._seen, self._present, self._alarms):
                         known.pop(forgotten, None)
             case Reading(name=name, value=value) if name in SAID and value is not None:
-                self._present.setdefault(item.device, {})[SAID[name]] = value
+                self._know(item.device, SAID[name], value)
             case DeviceStatus(name="night_mode", text=text) if text in _SWITCH:
-                self._present.setdefault(item.device, {})["night_mode"] = _SWITCH[text]
-            case DeviceStatus(name="alarm_code"):
+                self._know(item.device, "night_mode", _SWITCH[text])
+            case DeviceStatus(name="alarm_code") if (
+                item.device in self._alarms or len(self._alarms) < _DEVICES
+            ):
                 self._alarms[item.device] = item.text
             case DeviceReply():
                 asked = self._waiting.get(item.request)
@@ -128,10 +130,15 @@ class AttachedDevices:
         finally:
             del self._waiting[request]
         if told.ok:
-            self._present.setdefault(serial, {})[name] = value
+            self._know(serial, name, value)
             return ""
         known = say(f"device.set.{told.text}")
         return known if not known.startswith("device.set.") else say("device.set.refused", text=told.text)
+
+    def _know(self, serial: str, name: str, value: float) -> None:
+        """How a device is set now; bounded, whatever serial numbers a line brings."""
+        if serial in self._present or len(self._present) < _DEVICES:
+            self._present.setdefault(serial, {})[name] = value
 
     def _offered(self, serial: str) -> dict[str, Settable]:
         seen = self._seen.get(serial)

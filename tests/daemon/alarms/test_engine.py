@@ -6,6 +6,7 @@ import gc
 import json
 import pickle
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,10 +16,11 @@ from daemon.alarms import resume
 from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.limits import Limits
 from daemon.alarms.phases import LISTED, THERE
+from daemon.alarms.standing import Standing
 from daemon.alarms.table import ROWS
 from daemon.model.alarms import ChangeKind, Phase, Priority
 from daemon.model.findings import Metric, Why
-from daemon.model.signals import Command, Fact, FactState, Reading, Tick
+from daemon.model.signals import Command, DeviceSeen, DeviceStatus, Fact, FactState, LinkState, Reading, Tick
 
 S = 1_000_000_000
 HIGH = Priority.HIGH
@@ -367,3 +369,28 @@ def test_a_leak_that_only_our_own_analysis_sees_is_alarmed(make_bed):
     bed.run(63)
 
     assert bed.began("cpap_leak_high") == [pytest.approx(10 + 1 + 60, abs=1.1)]
+
+
+def test_a_devices_own_alarm_goes_with_it_to_another_bed(make_bed):
+    bed, standing = make_bed(), Standing()
+    bed.well(5)
+    said = [
+        DeviceSeen("1", "oxygen", "vlp", "", "OXY-1", "", "", LinkState.STREAMING, bed.now, bed.now),
+        DeviceStatus("1", "OXY-1", "alarm_code", "E07", bed.now),
+    ]
+    for item in said:
+        standing.note(item, ())
+        bed.item(item)
+    bed.run(3)
+    assert bed.phase("device_alarm", "OXY-1") is Phase.ACTIVE
+
+    moved = replace(said[0], state=LinkState.MOVED, t_ns=bed.now)
+    standing.note(moved, ())
+    bed.item(moved)
+    bed.run(5)
+    assert "device_alarm" not in {alarm.row for alarm in bed.engine.picture().alarms}
+
+    fresh = make_bed()
+    standing.tell(fresh.engine)
+    fresh.run(5)
+    assert fresh.began("device_alarm") == fresh.began("no_data_device") == []
