@@ -6,21 +6,16 @@ the piece is on the disk, and a little later still: so nobody can hand in faster
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import aiohttp
 from aiohttp import web
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
-from daemon.control.client import NotAnswering
+from daemon.control.asking import SocketClient, first_fault, told, told_from_disk
 from daemon.model.signals import Quantity
 
 LARGEST_PIECE = 512 * 1024
-ANSWER_WITHIN_S = 60.0
 MOST_CHUNKS = 64
 MOST_SAMPLES = 100_000
 """Of a chunk."""
@@ -179,55 +174,23 @@ async def _taken(request: web.Request, kind: type[M], take: Callable[[M], Awaita
     try:
         given = kind.model_validate_json(bytes(body))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return _answer(Taken(refused=f"{where}: {first['msg']}"), 400)
-    try:
-        return _answer(await take(given))
-    except (sqlite3.Error, OSError, asyncio.QueueFull) as error:
-        raise web.HTTPServiceUnavailable(text=f"the disk does not take it now: {error}") from None
+        return told(Taken(refused=first_fault(error)), 400)
+    return await told_from_disk(take(given))
 
 
-def _answer(taken: Taken, status: int = 200) -> web.Response:
-    return web.json_response(text=taken.model_dump_json(), status=status)
+class ImportClient(SocketClient):
+    """The other end (control/asking.py). `NotAnswering`: nothing is known about what was handed in."""
 
-
-class ImportClient:
-    """The other end, as an asynchronous context manager. `NotAnswering`: nothing is known about what was handed in."""
-
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
-        self._session = aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+    WITHIN_S = 60.0
 
     async def samples(self, given: SamplesGiven) -> Taken:
         """Hand in samples; the same ones again add nothing."""
-        return await self._give("samples", given)
+        return await self._ask("POST", "/imports/samples", Taken, given)
 
     async def session(self, given: SessionGiven) -> Taken:
         """Hand in a session whose samples have been taken."""
-        return await self._give("session", given)
+        return await self._ask("POST", "/imports/session", Taken, given)
 
     async def day(self, given: DayGiven) -> Taken:
         """Hand in what is said of a day."""
-        return await self._give("day", given)
-
-    async def _give(self, what: str, given: BaseModel) -> Taken:
-        body = given.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"}
-        try:
-            async with self._session.post(f"/imports/{what}", data=body, headers=headers) as response:
-                if response.status not in {200, 400}:
-                    raise NotAnswering(await response.text())
-                return Taken.model_validate_json(await response.read())
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NotAnswering(str(error) or type(error).__name__) from error
-        except ValidationError as error:
-            raise NotAnswering("the daemon's answer is of another version") from error
+        return await self._ask("POST", "/imports/day", Taken, given)

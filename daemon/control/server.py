@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Protocol
 from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
+from daemon.control.asking import ActsOnce, first_fault, told
 from daemon.control.live import LiveHub, Subscription, displayed
 from daemon.control.messages import Act, Acted, ScreensSeen
 from daemon.words import say
 
 log = logging.getLogger(__name__)
 
-ACTS_REMEMBERED = 1000
 LARGEST_REQUEST = 64 * 1024
 HEARTBEAT_S = 5.0
 
@@ -54,7 +53,7 @@ class Server:
         self._act = act
         self._screens = screens
         self._more = more
-        self._done: OrderedDict[str, asyncio.Task[Acted]] = OrderedDict()
+        self._once: ActsOnce[Acted] = ActsOnce()
         self._readers: set[web.WebSocketResponse] = set()
 
     async def run(self, socket: Path, ready: Callable[[], None]) -> None:
@@ -103,15 +102,8 @@ class Server:
         try:
             act = Act.model_validate_json(await request.read())
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            return _answer(Acted(id="", acted=False, error=f"{where}: {first['msg']}"), 400)
-        # A press whose answer was lost on the way is sent again under the same id: it acts once.
-        if act.id not in self._done:
-            self._done[act.id] = asyncio.create_task(self._carry_out(act), name=f"control: {act.verb}")
-            while len(self._done) > ACTS_REMEMBERED:
-                self._done.popitem(last=False)
-        return _answer(await asyncio.shield(self._done[act.id]), 200)
+            return told(Acted(id="", acted=False, error=first_fault(error)), 400)
+        return told(await self._once.answer(act.id, act.verb, lambda: self._carry_out(act)))
 
     async def _carry_out(self, act: Act) -> Acted:
         display = self._hub.display(act.bed)
@@ -164,7 +156,3 @@ async def _write(response: web.WebSocketResponse, subscription: Subscription) ->
                 await response.send_str(message)
         except ConnectionError:
             return
-
-
-def _answer(acted: Acted, status: int) -> web.Response:
-    return web.json_response(text=acted.model_dump_json(), status=status)

@@ -6,23 +6,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections import OrderedDict
-from collections.abc import Awaitable
-from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol
 
-import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon.control.client import ANSWER_WITHIN_S, NotAnswering
+from daemon.control.asking import ActsOnce, SocketClient, first_fault, told, told_from_disk
 
-ACTS_REMEMBERED = 1000
 MOST_SESSIONS = 1000
-
-T = TypeVar("T", bound=BaseModel)
 
 
 class _Message(BaseModel):
@@ -119,7 +110,7 @@ class SessionRoutes:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._done: OrderedDict[str, asyncio.Task[SessionActed]] = OrderedDict()
+        self._once: ActsOnce[SessionActed] = ActsOnce()
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post("/sessions", self._act)
@@ -130,52 +121,26 @@ class SessionRoutes:
         try:
             act = SessionAct.model_validate_json(await request.read())
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            refused = SessionActed(id="", acted=False, error=f"{where}: {first['msg']}")
-            return web.json_response(text=refused.model_dump_json(), status=400)
-        if act.id not in self._done:
-            self._done[act.id] = asyncio.create_task(self._sessions.act(act), name=f"control: {act.verb}")
-            while len(self._done) > ACTS_REMEMBERED:
-                self._done.popitem(last=False)
-        return await _answer(asyncio.shield(self._done[act.id]))
+            return told(SessionActed(id="", acted=False, error=first_fault(error)), 400)
+        return await told_from_disk(self._once.answer(act.id, act.verb, lambda: self._sessions.act(act)))
 
     async def _list(self, request: web.Request) -> web.Response:
         bed, patient = request.query.get("bed"), request.query.get("patient")
         most = request.query.get("most", "50")
         if not most.isdecimal() or not 0 < int(most) <= MOST_SESSIONS:
             raise web.HTTPBadRequest(text=f"most is a number from 1 to {MOST_SESSIONS}")
-        return await _answer(self._sessions.sessions(bed, patient, int(most)))
+        return await told_from_disk(self._sessions.sessions(bed, patient, int(most)))
 
     async def _patients(self, request: web.Request) -> web.Response:
-        return await _answer(self._sessions.patients(request.query.get("find", "")))
+        return await told_from_disk(self._sessions.patients(request.query.get("find", "")))
 
 
-async def _answer(answer: Awaitable[BaseModel]) -> web.Response:
-    try:
-        return web.json_response(text=(await answer).model_dump_json())
-    except (sqlite3.Error, OSError) as error:
-        raise web.HTTPServiceUnavailable(text=f"the disk does not answer: {error}") from None
-
-
-class SessionClient:
-    """The other end, as an asynchronous context manager. Everything raises `NotAnswering` where the daemon does not."""
-
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        timeout = aiohttp.ClientTimeout(total=2 * ANSWER_WITHIN_S)
-        self._session = aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+class SessionClient(SocketClient):
+    """The other end (control/asking.py)."""
 
     async def act(self, act: SessionAct) -> SessionActed:
         """Hand in an act; the answer says whether it was done."""
-        return await self._ask("POST", "/sessions", SessionActed, act.model_dump_json(), {})
+        return await self._ask("POST", "/sessions", SessionActed, act)
 
     async def sessions(
         self, *, bed: str | None = None, patient: str | None = None, most: int = 50
@@ -183,23 +148,9 @@ class SessionClient:
         """The newest sessions, of a bed, of a patient (an id), or all."""
         asked = {"bed": bed, "patient": patient, "most": str(most)}
         return await self._ask(
-            "GET", "/sessions", SessionsTold, None, {k: v for k, v in asked.items() if v is not None}
+            "GET", "/sessions", SessionsTold, query={k: v for k, v in asked.items() if v is not None}
         )
 
     async def patients(self, find: str = "") -> PatientsTold:
         """Who is here, and who is found."""
-        return await self._ask("GET", "/patients", PatientsTold, None, {"find": find})
-
-    async def _ask(self, method: str, path: str, kind: type[T], body: str | None, query: dict[str, str]) -> T:
-        headers = {"Content-Type": "application/json"} if body else {}
-        try:
-            async with self._session.request(
-                method, path, data=body, headers=headers, params=query
-            ) as response:
-                if response.status not in {200, 400}:
-                    raise NotAnswering(await response.text())
-                return kind.model_validate_json(await response.read())
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NotAnswering(str(error) or type(error).__name__) from error
-        except ValidationError as error:
-            raise NotAnswering("the daemon's answer is of another version") from error
+        return await self._ask("GET", "/patients", PatientsTold, query={"find": find})

@@ -7,25 +7,12 @@ answers anew. `GET /proposals?bed=` answers a `ProposalsTold`, `POST /proposals`
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections import OrderedDict
-from collections.abc import Awaitable
-from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol
 
-import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon.control.client import NotAnswering
-
-ACTS_REMEMBERED = 1000
-
-ANSWER_WITHIN_S = 15.0
-"""A device may take some seconds to do what was accepted."""
-
-T = TypeVar("T", bound=BaseModel)
+from daemon.control.asking import ActsOnce, SocketClient, first_fault, told, told_from_disk
 
 
 class _Message(BaseModel):
@@ -113,7 +100,7 @@ class WishRoutes:
 
     def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
-        self._done: OrderedDict[str, asyncio.Task[ProposalActed]] = OrderedDict()
+        self._once: ActsOnce[ProposalActed] = ActsOnce()
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post("/wishes", self._hear)
@@ -125,70 +112,32 @@ class WishRoutes:
             wished = Wished.model_validate_json(await request.read())
         except ValidationError:
             raise web.HTTPBadRequest from None
-        return await _answer(self._wishes.hear(wished))
+        return await told_from_disk(self._wishes.hear(wished))
 
     async def _list(self, request: web.Request) -> web.Response:
-        return await _answer(self._wishes.proposals(request.query.get("bed", "")))
+        return await told_from_disk(self._wishes.proposals(request.query.get("bed", "")))
 
     async def _act(self, request: web.Request) -> web.Response:
         try:
             act = ProposalAct.model_validate_json(await request.read())
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            refused = ProposalActed(id="", acted=False, error=f"{where}: {first['msg']}")
-            return web.json_response(text=refused.model_dump_json(), status=400)
-        if act.id not in self._done:
-            self._done[act.id] = asyncio.create_task(self._wishes.act(act), name=f"control: {act.verb}")
-            while len(self._done) > ACTS_REMEMBERED:
-                self._done.popitem(last=False)
-        return await _answer(asyncio.shield(self._done[act.id]))
+            return told(ProposalActed(id="", acted=False, error=first_fault(error)), 400)
+        return await told_from_disk(self._once.answer(act.id, act.verb, lambda: self._wishes.act(act)))
 
 
-async def _answer(answer: Awaitable[BaseModel]) -> web.Response:
-    try:
-        return web.json_response(text=(await answer).model_dump_json())
-    except (sqlite3.Error, OSError) as error:
-        raise web.HTTPServiceUnavailable(text=f"the disk does not answer: {error}") from None
+class WishClient(SocketClient):
+    """The other end (control/asking.py)."""
 
-
-class WishClient:
-    """The other end, as an asynchronous context manager. Everything raises `NotAnswering` where the daemon does not."""
-
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
-        self._session = aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+    WITHIN_S = 15.0  # a device may take some seconds to do what was accepted
 
     async def hear(self, wished: Wished) -> WishTold:
         """Hand a wish in; what has become of it."""
-        return await self._ask("POST", "/wishes", WishTold, wished.model_dump_json(), {})
+        return await self._ask("POST", "/wishes", WishTold, wished)
 
     async def proposals(self, bed: str) -> ProposalsTold:
         """What is wished of the devices at a bed."""
-        return await self._ask("GET", "/proposals", ProposalsTold, None, {"bed": bed})
+        return await self._ask("GET", "/proposals", ProposalsTold, query={"bed": bed})
 
     async def act(self, act: ProposalAct) -> ProposalActed:
         """Accept or refuse a proposal."""
-        return await self._ask("POST", "/proposals", ProposalActed, act.model_dump_json(), {})
-
-    async def _ask(self, method: str, path: str, kind: type[T], body: str | None, query: dict[str, str]) -> T:
-        headers = {"Content-Type": "application/json"} if body else {}
-        try:
-            async with self._session.request(
-                method, path, data=body, headers=headers, params=query
-            ) as response:
-                if response.status != 200:
-                    raise NotAnswering(await response.text())
-                return kind.model_validate_json(await response.read())
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NotAnswering(str(error) or type(error).__name__) from error
-        except ValidationError as error:
-            raise NotAnswering("the daemon's answer is of another version") from error
+        return await self._ask("POST", "/proposals", ProposalActed, act)
