@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel
 
 from daemon import words
 from daemon.config import Config
+from daemon.control.client import NotAnswering
 from webui.assets import Assets
+
+log = logging.getLogger(__name__)
 
 CONFIG = web.AppKey("config", Config)
 _TEMPLATES = web.AppKey("templates", Environment)
@@ -37,6 +43,24 @@ def render(request: web.Request, template: str, **values: Any) -> web.Response:
     facts = {"words": dict(words.table()), **values.pop("facts", {})}
     html = request.app[_TEMPLATES].get_template(template).render(facts=facts, **values)
     return web.Response(text=html, content_type="text/html")
+
+
+def bed_asked(request: web.Request) -> tuple[str, dict[str, str]]:
+    """The key of the bed in the address, and what the screen calls all beds; 404 for a bed that this box does not have."""
+    key, names = request.match_info["bed"], bed_names(request.app[CONFIG])
+    if key not in names:
+        raise web.HTTPNotFound(text=words.say("page.unknown_bed") + "\n")
+    return key, names
+
+
+async def passed_on(answer: Awaitable[BaseModel], who: str) -> web.Response:
+    """Another process's answer as it is; 503 when there is none. `who` does not answer, says the log."""
+    try:
+        told = await answer
+    except NotAnswering as error:
+        log.warning("%s: no answer: %s", who, error)
+        return web.json_response({"error": "not_answering"}, status=503)
+    return web.json_response(text=told.model_dump_json())
 
 
 def bed_names(config: Config) -> dict[str, str]:

@@ -21,7 +21,7 @@ from daemon.config import Config
 from daemon.control.client import NotAnswering
 from daemon.control.work import ImportAsked, ImportState, WorkClient
 from daemon.words import say
-from webui.pages import CONFIG, alarms, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed_asked, numbers, render
 
 LARGEST_BYTES = 2_000_000_000
 """A card of two years is about 2 GB, and half of that as a zip file."""
@@ -130,10 +130,7 @@ def install(app: web.Application) -> None:
 
 async def page(request: web.Request) -> web.Response:
     """GET /bed/{bed}/import; 404 for a bed that this box does not have."""
-    names = bed_names(request.app[CONFIG])
-    key = request.match_info["bed"]
-    if key not in names:
-        raise web.HTTPNotFound(text=say("page.unknown_bed") + "\n")
+    key, names = bed_asked(request)
     facts = {
         "page": "import",
         "bed": key,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from daemon.control.client import NotAnswering
 from daemon.control.nights import NightAsked
 from daemon.control.work import WorkClient
-from daemon.words import say
-from webui.pages import CONFIG, alarms, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed_asked, numbers, passed_on, render
 
 _WORKER = web.AppKey("night worker", WorkClient)
 
@@ -65,10 +62,7 @@ def install(app: web.Application, worker: WorkClient) -> None:
 
 async def page(request: web.Request) -> web.Response:
     """GET /bed/{bed}/night; 404 for a bed that this box does not have."""
-    names = bed_names(request.app[CONFIG])
-    key = request.match_info["bed"]
-    if key not in names:
-        raise web.HTTPNotFound(text=say("page.unknown_bed") + "\n")
+    key, names = bed_asked(request)
     facts = {
         "page": "night",
         "bed": key,
@@ -86,7 +80,7 @@ async def _nights(request: web.Request) -> web.Response:
     bed = request.query.get("bed", "")
     if bed not in request.app[CONFIG].beds:
         raise web.HTTPNotFound
-    return await _passed_on(request.app[_WORKER].nights(bed))
+    return await passed_on(request.app[_WORKER].nights(bed), "nights: the worker")
 
 
 async def _night(request: web.Request) -> web.Response:
@@ -97,14 +91,4 @@ async def _night(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest from None
     if asked.bed not in request.app[CONFIG].beds:
         raise web.HTTPNotFound
-    return await _passed_on(request.app[_WORKER].night(asked))
-
-
-async def _passed_on(answer: Awaitable[BaseModel]) -> web.Response:
-    """The worker's answer as it is; 503 when there is none."""
-    try:
-        told = await answer
-    except NotAnswering as error:
-        log.warning("nights: the worker does not answer: %s", error)
-        return web.json_response({"error": "not_answering"}, status=503)
-    return web.json_response(text=told.model_dump_json())
+    return await passed_on(request.app[_WORKER].night(asked), "nights: the worker")

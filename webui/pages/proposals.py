@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from daemon.control.client import NotAnswering
 from daemon.control.wishes import ProposalAct, WishClient
-from daemon.words import say
-from webui.pages import CONFIG, alarms, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed_asked, numbers, passed_on, render
 
 _CLIENT = web.AppKey("wishes", WishClient)
 
@@ -28,10 +26,7 @@ def install(app: web.Application) -> None:
 
 async def page(request: web.Request) -> web.Response:
     """GET /bed/{bed}/proposals; 404 for a bed that this box does not have."""
-    names = bed_names(request.app[CONFIG])
-    key = request.match_info["bed"]
-    if key not in names:
-        raise web.HTTPNotFound(text=say("page.unknown_bed") + "\n")
+    key, names = bed_asked(request)
     facts = {"page": "proposals", "bed": key, **numbers.facts(), **alarms.facts()}
     return render(request, "proposed.html", bed=key, name=names[key], names=names, facts=facts)
 
@@ -47,7 +42,7 @@ async def _told(request: web.Request) -> web.Response:
     bed = request.query.get("bed", "")
     if bed not in request.app[CONFIG].beds:
         raise web.HTTPNotFound
-    return await _passed_on(request.app[_CLIENT].proposals(bed))
+    return await passed_on(request.app[_CLIENT].proposals(bed), "proposals: the box")
 
 
 async def _act(request: web.Request) -> web.Response:
@@ -57,14 +52,4 @@ async def _act(request: web.Request) -> web.Response:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return web.json_response({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, status=400)
-    return await _passed_on(request.app[_CLIENT].act(act))
-
-
-async def _passed_on(answer: Awaitable[BaseModel]) -> web.Response:
-    """The daemon's answer as it is; 503 when there is none."""
-    try:
-        told = await answer
-    except NotAnswering as error:
-        log.warning("proposals: the box does not answer: %s", error)
-        return web.json_response({"error": "not_answering"}, status=503)
-    return web.json_response(text=told.model_dump_json())
+    return await passed_on(request.app[_CLIENT].act(act), "proposals: the box")

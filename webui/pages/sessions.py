@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from daemon.control.client import NotAnswering
 from daemon.control.sessions import PatientsTold, SessionAct, SessionClient, SessionsTold
-from daemon.words import say
-from webui.pages import CONFIG, alarms, bed_names, numbers, render
+from webui.pages import CONFIG, alarms, bed_asked, numbers, passed_on, render
 
 MOST = 50
 """Sessions on the page, the newest."""
@@ -38,10 +36,7 @@ def install(app: web.Application) -> None:
 
 async def page(request: web.Request) -> web.Response:
     """GET /bed/{bed}/sessions; 404 for a bed that this box does not have."""
-    names = bed_names(request.app[CONFIG])
-    key = request.match_info["bed"]
-    if key not in names:
-        raise web.HTTPNotFound(text=say("page.unknown_bed") + "\n")
+    key, names = bed_asked(request)
     facts = {"page": "sessions", "bed": key, "most": MOST, **numbers.facts(), **alarms.facts()}
     return render(request, "sessions.html", bed=key, name=names[key], names=names, facts=facts)
 
@@ -57,7 +52,7 @@ async def _told(request: web.Request) -> web.Response:
     bed = request.query.get("bed", "")
     if bed not in request.app[CONFIG].beds:
         raise web.HTTPNotFound
-    return await _passed_on(_here(request.app[_CLIENT], bed))
+    return await passed_on(_here(request.app[_CLIENT], bed), "patients and sessions: the box")
 
 
 async def _here(client: SessionClient, bed: str) -> Here:
@@ -73,14 +68,4 @@ async def _act(request: web.Request) -> web.Response:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return web.json_response({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, status=400)
-    return await _passed_on(request.app[_CLIENT].act(act))
-
-
-async def _passed_on(answer: Awaitable[BaseModel]) -> web.Response:
-    """The daemon's answer as it is; 503 when there is none."""
-    try:
-        told = await answer
-    except NotAnswering as error:
-        log.warning("patients and sessions: the box does not answer: %s", error)
-        return web.json_response({"error": "not_answering"}, status=503)
-    return web.json_response(text=told.model_dump_json())
+    return await passed_on(request.app[_CLIENT].act(act), "patients and sessions: the box")
