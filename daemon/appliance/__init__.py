@@ -1,0 +1,1 @@
+"""What makes a computer an appliance: doctor, crash reports, hardware, updates, bundles for support."""
