@@ -57,9 +57,9 @@ def measured(kills: int, controls: int, starts: int) -> Iterable[Row]:
         )
 
 
-def killed(kills: int, *, early: bool) -> Lost:
+def killed(kills: int, *, early: bool, seed: int = SEED) -> Lost:
     """So many kills of a bed at work, and what they cost of what was acknowledged."""
-    chance, found = Random(SEED), Lost()
+    chance, found = Random(seed), Lost()
     for begun in range(0, kills, FRESH_EVERY):
         with tempfile.TemporaryDirectory() as made:
             folder, acknowledged = Path(made), {}

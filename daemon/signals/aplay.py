@@ -134,14 +134,14 @@ class Aplay:
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(hearing), 0.0 if not feeding.done() else 0.2)
             stalled = feeding.done() and feeding.result()  # a fault of our own goes on to our owner
+            if stalled:  # said before the child is ended, which may take its time
+                self._is(SpeakerState.STALLED, f"the device took nothing for {STALL_S:g} s")
         finally:
             for task in (feeding, hearing):
                 task.cancel()
             await asyncio.gather(feeding, hearing, return_exceptions=True)
             await _end(child)
-        if stalled:
-            self._is(SpeakerState.STALLED, f"the device took nothing for {STALL_S:g} s")
-        else:
+        if not stalled:
             state = next((state for text, state in _SAID if text in self._said), SpeakerState.ENDED)
             self._is(state, self._said or f"{self._program} ended with code {child.returncode}")
 

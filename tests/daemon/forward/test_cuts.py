@@ -15,11 +15,13 @@ from benchmarks.forward_kills import killed
 
 @pytest.mark.slow
 def test_what_was_acknowledged_outlives_a_kill_and_what_was_not_may_not():
-    kept, control = killed(5, early=False), killed(3, early=True)
+    kept = killed(5, early=False)
+    # A kill that comes right after a commit costs even the control nothing: it has as many as it needs, within reason.
+    controls = (killed(1, early=True, seed=seed) for seed in range(20))
 
     assert kept.acknowledged > 50
     assert (kept.missing, kept.orphans) == (0, 0)
-    assert control.missing > 0
+    assert any(control.missing > 0 for control in controls)
 
 
 @pytest.mark.slow

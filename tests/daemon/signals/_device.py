@@ -93,11 +93,11 @@ class Device:
             self._taken.append((now, taken))
             count += len(taken)
             ahead = began + count / BYTES_A_SECOND - now
-            if ahead > 0:
-                time.sleep(ahead)
-            elif ahead < -0.1 or not self._takes.is_set():  # nothing was offered, or it was stopped
+            if ahead < -0.1 or not self._takes.is_set():  # nothing was offered, or it was stopped
                 self._takes.wait()
                 began, count = time.monotonic(), 0
+            elif ahead > 0:
+                time.sleep(ahead)
 
     def close(self):
         self._ended = True
