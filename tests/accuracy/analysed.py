@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from daemon.cli.analyse import chosen, items, line_of
 from daemon.dsp.ecg.rhythm.table import load_rhythm_table
@@ -34,6 +35,9 @@ SETS: dict[
     "cpsc2021": {ALL: (Rhythm,)},
     "ludb": {"ii": (Waves,), ALL: (Waves,)},
 }
+
+SAMPLED = {"mitdb": slice(2, None, 4), "vfdb": slice(0, None, 2)}
+"""The recordings of the long sets that the suite analyses: by their place alone. The whole is `./dev soak accuracy`."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,13 @@ def at_once() -> int:
     return 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1
 
 
-def analyse_all(recordings: Path, to: Path, sets: Mapping[str, Iterable[str]] = SETS) -> dict[str, float]:
-    """Every recording of the sets into TO/FOLDER/LEAD/RECORD.jsonl; CPU seconds of each "FOLDER/LEAD/RECORD"."""
+def analyse_all(
+    recordings: Path,
+    to: Path,
+    sets: Mapping[str, Iterable[str]] = SETS,
+    sampled: Mapping[str, slice] = MappingProxyType({}),
+) -> dict[str, float]:
+    """Every recording of the sets (of those in `sampled` some) into TO/FOLDER/LEAD/RECORD.jsonl; CPU seconds of each."""
     jobs = []
     for name, leads in sets.items():
         for lead in leads:
@@ -86,12 +95,25 @@ def analyse_all(recordings: Path, to: Path, sets: Mapping[str, Iterable[str]] = 
             folder.mkdir(parents=True)
             jobs += [
                 Job(r, lead, SETS[name][lead], folder / f"{r.name}.jsonl")
-                for r in records_of(recordings / name)
+                for r in records_of(recordings / name)[sampled.get(name, slice(None))]
             ]
     jobs.sort(key=lambda job: -job.record.with_suffix(".dat").stat().st_size)
     with ProcessPoolExecutor(at_once()) as pool:
         spent = list(pool.map(analyse, jobs))
     return {str(job.to.relative_to(to).with_suffix("")): s for job, s in zip(jobs, spent, strict=True)}
+
+
+def keep_sampled(to: Path) -> None:
+    """Take away what the suite would not have analysed, where all was."""
+    for name, part in SAMPLED.items():
+        for lead in (to / name).iterdir():
+            for record in set(analysed(lead)) - set(analysed(lead)[part]):
+                (lead / f"{record}.jsonl").unlink()
+
+
+def analysed(folder: Path) -> list[str]:
+    """The names of the recordings of a set that were analysed."""
+    return sorted(path.stem for path in folder.glob("*.jsonl"))
 
 
 def lines_of(folder: Path, kind: str) -> list[dict]:

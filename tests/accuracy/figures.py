@@ -1,6 +1,7 @@
 """The figures of accuracy, from what was said: beats and their classes, waves, rhythm. In %, ms and s.
 
 VITALD_DATA=... python -m tests.accuracy.figures [CASE ...]     prints today's in the form of reached.json
+(SAMPLED=1: of the recordings that the suite analyses)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests.accuracy import ec57
-from tests.accuracy.analysed import ALL, analyse_all, lines_of, records_of
+from tests.accuracy.analysed import ALL, SAMPLED, analyse_all, analysed, lines_of
 
 BEATS = {  # name: folder, lead, learning period left out
     "mitdb, first lead": ("mitdb", "1", 0),
@@ -46,7 +47,9 @@ def of(case: str, recordings: Path, said: Path) -> Figures:
 
 def beats(case: str, recordings: Path, said: Path) -> Figures:
     name, lead, skip = BEATS[case]
-    scored = _scored("beats", str(recordings / name), str(said / name / lead), "--skip", str(skip))
+    names = ",".join(analysed(said / name / lead))
+    command = ("beats", str(recordings / name), str(said / name / lead), "--skip", str(skip))
+    scored = _scored(*command, "--records", names)
     gross, records = scored["gross"], scored["records"].values()
     found = {key: 100 * gross["qrs"][key] for key in ("se", "ppv", "f1")}
     found["worst_record_f1"] = 100 * min(record["qrs"]["f1"] for record in records)
@@ -63,7 +66,7 @@ def beats(case: str, recordings: Path, said: Path) -> Figures:
 
 def waves(case: str, recordings: Path, said: Path) -> Figures:
     lead, scored_leads = WAVES[case]
-    names = ",".join(record.name for record in records_of(recordings / "ludb"))
+    names = ",".join(analysed(said / "ludb" / lead))
     scored = _scored(
         "waves",
         str(recordings / "ludb"),
@@ -83,7 +86,7 @@ def waves(case: str, recordings: Path, said: Path) -> Figures:
 
 def rhythm(case: str, recordings: Path, said: Path) -> Figures:
     name, kind, flutter, without = RHYTHMS[case]
-    names = ",".join(r.name for r in records_of(recordings / name) if r.name not in without)
+    names = ",".join(r for r in analysed(said / name / ALL) if r not in without)
     command = ("rhythm", str(recordings / name), str(said / name / ALL), "--kind", kind, "--afl", flutter)
     gross = _scored(*command, "--records", names)["gross"]
     return {
@@ -100,11 +103,11 @@ def _scored(*command: str) -> dict:
     return scored
 
 
-def fallen(case: str, now: Figures, reached: dict) -> dict[str, tuple[float, float]]:
-    """What is worse than was reached by more than its margin: name, reached, now."""
+def fallen(case: str, now: Figures, reached: dict, of: str = "sampled") -> dict[str, tuple[float, float]]:
+    """What is worse than was reached by more than its margin: name, reached, now. `of`: what was analysed."""
     kind = "beats" if case in BEATS else "waves" if case in WAVES else "rhythm"
     margins = reached["margins"]["beats in noise" if case.startswith("nstdb") else kind]
-    before = reached["figures"][case]
+    before = reached[of][case]
     return {
         name: (value, now[name])
         for name, value in before.items()
@@ -121,6 +124,6 @@ def _loss(name: str, before: float, now: float) -> float:
 if __name__ == "__main__":
     data = Path(os.environ["VITALD_DATA"])
     with tempfile.TemporaryDirectory() as made:
-        analyse_all(data, Path(made))
+        analyse_all(data, Path(made), sampled=SAMPLED if os.environ.get("SAMPLED") else {})
         found = {case: of(case, data, Path(made)) for case in sys.argv[1:] or CASES}
         print(json.dumps({c: {k: round(v, 3) for k, v in f.items()} for c, f in found.items()}, indent=2))

@@ -10,9 +10,9 @@ from tests.accuracy import figures
 REACHED = json.loads((Path(__file__).parent / "reached.json").read_text())
 
 
-def fallen(case: str, now: figures.Figures) -> dict[str, tuple[float, float]]:
-    """The figures of a case that have fallen: name, (reached before, now)."""
-    return figures.fallen(case, now, REACHED)
+def fallen(case: str, now: figures.Figures, of: str = "sampled") -> dict[str, tuple[float, float]]:
+    """The figures of a case that have fallen: name, (reached before, now). `of`: "sampled", or "figures" of all recordings."""
+    return figures.fallen(case, now, REACHED, of)
 
 
 def beats_are_in_time(case: str, now: figures.Figures) -> None:

@@ -1,6 +1,7 @@
 """Lethal-arrhythmia alarms on the Challenge's recordings: `challenge.json` holds what was reached, and no more may be missed.
 
-VITALD_DATA=... python -m tests.accuracy.challenge     prints today's figures in the same form
+Every third of a kind here, all of them by `./dev soak accuracy`.
+VITALD_DATA=... python -m tests.accuracy.challenge cinc2015 [STEP]     prints today's figures in the same form
 """
 
 from __future__ import annotations
@@ -16,27 +17,32 @@ from daemon.model.signals import Channel, Gap, GapCause, Quantity, SampleBlock, 
 from tests.accuracy import challenge
 
 REACHED = json.loads((Path(__file__).parent / "challenge.json").read_text())
-MORE_FALSE = 1
-"""So many false alarms of a kind may come with a change that pays for them."""
+STEP = 3
 
 
 @pytest.fixture(scope="module")
 def now(recordings):
-    counts, cells = challenge.judged(recordings / "cinc2015")
+    counts, cells = challenge.judged(recordings / "cinc2015", STEP)
     print(challenge.printed(counts, cells))
     return challenge.figures(counts)
 
 
 @pytest.mark.recordings
-@pytest.mark.timeout(3600)  # the first case analyses five hours for all
+@pytest.mark.timeout(3600)  # the first case analyses for all
 @pytest.mark.parametrize("limits", challenge.LIMITS)
 @pytest.mark.parametrize("kind", challenge.NAMES)
 def test_no_more_alarms_are_missed_and_no_more_are_false(now, limits, kind):
-    before, found = REACHED[limits][kind], now[limits][kind]
+    before, found = REACHED["sampled"][limits][kind], now[limits][kind]
 
-    assert found["fn"] <= before["fn"]
-    assert found["fp"] <= before["fp"] + MORE_FALSE
-    assert sum(found[cell] for cell in ("tp", "fn", "fp", "tn")) == 12
+    assert not challenge.fallen(before, found)
+    assert sum(found[cell] for cell in ("tp", "fn", "fp", "tn")) >= 4
+
+
+def test_one_alarm_more_that_is_missed_is_seen_and_one_false_one_is_borne():
+    before = {"fn": 1.0, "fp": 2.0}
+    assert not challenge.fallen(before, {"fn": 1.0, "fp": 3.0})
+    assert challenge.fallen(before, {"fn": 2.0, "fp": 0.0})
+    assert challenge.fallen(before, {"fn": 1.0, "fp": 4.0})
 
 
 def test_the_score_counts_a_missed_alarm_five_times():

@@ -39,7 +39,7 @@ def test_every_case_is_held_by_one_file_and_every_recording_analysed_by_one():
     ],
 )  # fmt: skip
 def test_a_figure_that_falls_is_seen(case, worse, seen):
-    reached = held.REACHED["figures"][case]
+    reached = held.REACHED["sampled"][case]
     now = reached | {name: reached[name] + by for name, by in worse.items()}
 
     assert set(held.fallen(case, now)) == seen
