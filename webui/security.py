@@ -7,12 +7,15 @@ something or opens a socket must come from a page of ours (its Origin is the Hos
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+
+from webui.access import MACHINES, STREAMED
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -26,6 +29,18 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=()",
     "X-Frame-Options": "DENY",
 }
+
+
+LARGEST_BODY = 64 * 1024
+"""Bytes of a request's body, where its handler does not take uploads."""
+
+HEAD_WITHIN_S = 10.0
+"""A connection that has brought no whole head of a request by then is closed (aiohttp's keep-alive, from its beginning on)."""
+
+BODY_WITHIN_S = 10.0
+
+LINGERS_S = 1.0
+"""So long the rest of a body that was refused is thrown away, for the answer to arrive; then the connection is closed."""
 
 
 def own_names(host: str) -> frozenset[str]:
@@ -62,11 +77,27 @@ def guard(names: frozenset[str]) -> Middleware:
         if not is_ours(host, names):
             raise web.HTTPForbidden(text="This box is not known under that name.\n")
         acts = request.method not in {hdrs.METH_GET, hdrs.METH_HEAD} or hdrs.UPGRADE in request.headers
-        if acts and not is_same_origin(request.headers.get(hdrs.ORIGIN, ""), host):
+        machine = request.path.startswith(MACHINES)  # sends a token of its own accord, which no browser does
+        if acts and not machine and not is_same_origin(request.headers.get(hdrs.ORIGIN, ""), host):
             raise web.HTTPForbidden(text="Only pages of this box may do that.\n")
+        await _read(request)
         return await handler(request)
 
     return middleware
+
+
+async def _read(request: web.Request) -> None:
+    """The body, whole and soon: a handler never waits for somebody who sends a byte now and then. 408, 413."""
+    resource = request.match_info.route.resource
+    if not request.body_exists or resource is None or (request.method, resource.canonical) in STREAMED:
+        return
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, request.content_length or 0)
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:

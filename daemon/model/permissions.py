@@ -92,6 +92,36 @@ PERMITTED: dict[Role, frozenset[May]] = {
 """The table. A person at the box's own screen has what the screen has besides (`may`): nobody loses the silence key by signing in."""
 
 
+VERBS: dict[str, May] = {
+    # the screen of a bed
+    "display": May.SILENCE,
+    # alarms
+    "acknowledge": May.SILENCE,
+    "reset": May.SILENCE,
+    "audio_pause": May.SILENCE,
+    "audio_pause_cancel": May.SILENCE,
+    "alarm_pause": May.SILENCE,
+    "alarm_pause_cancel": May.SILENCE,
+    "test": May.SILENCE,
+    "alarm_off": May.CARE,
+    "alarm_on": May.CARE,
+    "limits": May.CARE,
+    # patients and sessions
+    "admit": May.CARE,
+    "discharge": May.CARE,
+    "move": May.CARE,
+    "start": May.CARE,
+    "end": May.CARE,
+    # what a cloud proposes
+    "accept": May.CARE,
+    "refuse": May.CARE,
+    # devices
+    "set_device": May.SET_DEVICES,
+    "assign_device": May.SET_DEVICES,
+}
+"""What each verb of an act needs. The pages ask it, and the daemon again. A verb without a row is refused."""
+
+
 def may(role: Role, what: May, *, at_bedside: bool = False) -> bool:
     """Whether `role` may do it; `at_bedside`: from the box's own screen."""
     return what in PERMITTED[role] or (at_bedside and what in PERMITTED[Role.SCREEN])
