@@ -28,6 +28,13 @@ class Observable:
     loinc: str = ""
     mdc: int | None = None
     mdc_name: str = ""
+    also_loinc: str = ""
+    """A second code that receivers expect beside the first (US Core: SpO2 has both of its own)."""
+
+
+def mdc(partition: int, term: int) -> int:
+    """The number of a term: partition * 65536 + term (ISO/IEEE 11073-10101)."""
+    return partition << 16 | term
 
 
 UNITS = {
@@ -67,7 +74,7 @@ OBSERVABLES = {
     observable.name: observable
     for observable in (
         Observable("heart_rate", "bpm", "8867-4", 147842, "MDC_ECG_HEART_RATE"),
-        Observable("rr_interval", "ms"),
+        Observable("rr_interval", "ms", "", mdc(2, 16168), "MDC_ECG_TIME_PD_RR_GL"),
         Observable("pr_interval", "ms", "8625-6", 146944, "MDC_ECG_TIME_PD_PR_GL"),
         Observable("qrs_duration", "ms", "8633-0", 147228, "MDC_ECG_TIME_PD_QRS_GL"),
         Observable("qt_interval", "ms", "8634-8", 147232, "MDC_ECG_TIME_PD_QT_GL"),
@@ -76,9 +83,9 @@ OBSERVABLES = {
         Observable("qtc_fridericia", "ms", "76634-5"),
         Observable("qtc_framingham", "ms"),
         Observable("qtc_hodges", "ms"),
-        Observable("p_axis", "deg", "8626-4"),
-        Observable("qrs_axis", "deg", "8632-2"),
-        Observable("t_axis", "deg", "8638-9"),
+        Observable("p_axis", "deg", "8626-4", mdc(2, 16128), "MDC_ECG_ANGLE_P_FRONT"),
+        Observable("qrs_axis", "deg", "8632-2", mdc(2, 16132), "MDC_ECG_ANGLE_QRS_FRONT"),
+        Observable("t_axis", "deg", "8638-9", mdc(2, 16136), "MDC_ECG_ANGLE_T_FRONT"),
         Observable("p_amplitude", "mV"),
         Observable("q_amplitude", "mV"),
         Observable("r_amplitude", "mV"),
@@ -133,6 +140,25 @@ OBSERVABLES = {
         Observable("valve_asymmetry", "%"),
     )
 }
+
+READINGS = {
+    observable.name: observable
+    for observable in (
+        Observable("spo2", "%", "59408-5", mdc(2, 19384), "MDC_PULS_OXIM_SAT_O2", "2708-6"),
+        Observable("perfusion_index", "%", "", mdc(2, 19376), "MDC_PULS_OXIM_PERF_REL"),
+        Observable("cpap_pressure", "cmH2O"),
+        Observable("cpap_leak", "L/min", "", mdc(2, 21360), "MDC_VENT_VOL_LEAK"),
+        Observable("cpap_respiration_rate", "/min", "", mdc(2, 20514), "MDC_VENT_RESP_RATE"),
+        Observable("o2_temperature", "degC"),
+        Observable("o2_battery", "%"),
+    )
+}
+"""Numbers that devices give by themselves, with the names of their Readings, where we do not measure the same."""
+
+CODED = {**OBSERVABLES, **READINGS}
+
+LOCAL_SYSTEM = "urn:uuid:5b3f2f5e-5d3c-5e0b-9f5e-6a0f5b1d7c11"
+"""Names the codes that are our own: a metric without a known code goes out under it, by its name."""
 
 SEED_NAMES = {
     "heart_rate": ("heart_rate", ""),

@@ -16,6 +16,7 @@ from daemon.contracts.ecg.v1 import Waveform
 from daemon.contracts.envelope import Envelope, compact, wrap
 from daemon.contracts.seeds import Chunk, Sender, body_of, plan, waves
 from daemon.contracts.times import instant
+from daemon.exchange.deidentify import NAMING, Told
 from daemon.store import codec
 from daemon.store.outbox import OutboxRow, StoredChunk, identity, key_of, of_session, samples
 from daemon.store.reader import Reader, ask
@@ -25,13 +26,25 @@ PAGE = 500
 WAVEFORM_S = 5.0
 
 
-def write_jsonl(database: Path, session: RecordedSession, out: BinaryIO, *, box_serial: str = "") -> int:
-    """Write the session; the number of lines. Raises sqlite3.Error, OSError."""
+def write_jsonl(
+    database: Path,
+    session: RecordedSession,
+    out: BinaryIO,
+    *,
+    box_serial: str = "",
+    told: Told | None = None,
+    named: bool = True,
+) -> int:
+    """Write the session, de-identified by `told` where it is given; the number of lines. Raises sqlite3.Error, OSError.
+
+    `named` False: without what names a person.
+    """
     user = str((session.patient or {}).get("patient_id") or "")
     sender = Sender(user, box_serial)
     lines = 0
-    for told in _messages(database, session, sender):
-        out.write(compact(told) + b"\n")
+    for line in _messages(database, session, sender):
+        shown = told.value(line) if told is not None else line if named else _unnamed(line)
+        out.write(compact(shown) + b"\n")
         lines += 1
     return lines
 
@@ -66,6 +79,14 @@ def _messages(database: Path, session: RecordedSession, sender: Sender) -> Itera
         after = page[-1].seq
     if gathered:
         yield plan.waveform(gathered, sender)
+
+
+def _unnamed(value: Any, key: str = "") -> Any:
+    if key in NAMING:
+        return None
+    if isinstance(value, dict):
+        return {name: _unnamed(one, name) for name, one in value.items()}
+    return [_unnamed(one) for one in value] if isinstance(value, list) else value
 
 
 def _told(envelope: Envelope, sender: Sender) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files of signals as one more wire: EDF, WFDB and CSV, read lazily, counts bit for bit as the file has them."""
+"""Files of signals as one more wire: EDF, WFDB, SCP-ECG and CSV, read lazily, counts bit for bit as the file has them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Recording:
 
 
 def open_recording(path: str | Path) -> Recording:
-    """Open an EDF file, a CSV file or a WFDB record (its path without suffix, or its .hea or .dat file).
+    """Open an EDF file, an SCP-ECG file, a CSV file or a WFDB record (its path without suffix, or its .hea or .dat file).
 
     Raises BadRecording, with one clear line, for whatever cannot be read.
     """
@@ -119,6 +119,10 @@ def _opened(path: Path) -> Recording:
         from firmware_bridge.recordings import edf
 
         return edf.read(_existing(path))
+    if suffix == ".scp":
+        from firmware_bridge.recordings import scp
+
+        return scp.read(_existing(path))
     if suffix in (".csv", ".tsv", ".txt"):
         from firmware_bridge.recordings import csv
 
@@ -131,7 +135,9 @@ def _opened(path: Path) -> Recording:
     if path.is_dir():
         raise BadRecording(f"{path}: is a folder, not a recording")
     if path.is_file():
-        raise BadRecording(f"{path}: not a recording known here (EDF, WFDB with its .hea file, or CSV)")
+        raise BadRecording(
+            f"{path}: not a recording known here (EDF, SCP-ECG, WFDB with its .hea file, or CSV)"
+        )
     raise BadRecording(f"{path}: no such file, and no WFDB header {record.name}.hea")
 
 
