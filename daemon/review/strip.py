@@ -33,7 +33,7 @@ MOST_A_FRAME = 30_000
 class Strip:
     """All leads from `t0_ns` to `t1_ns` around `t_ns`: values float32 (leads, n) in mV, NaN where nothing is stored.
 
-    `beats`: (time, class). `chain` names the filters, as printed. Without any stored sample there are no leads.
+    `beats`: (time, class, segment, sample). `chain` names the filters, as printed. Without any stored sample there are no leads.
     """
 
     t_ns: Nanos
@@ -43,7 +43,7 @@ class Strip:
     leads: tuple[str, ...]
     values: np.ndarray[tuple[int, int], np.dtype[np.float32]]
     chain: tuple[str, ...]
-    beats: tuple[tuple[Nanos, str], ...]
+    beats: tuple[tuple[Nanos, str, str, int], ...]
 
     def encoded(self) -> bytes:
         """For a page: each part with its length before it (u32, little-endian); first JSON, then wave frames."""
@@ -78,7 +78,10 @@ def strip(
         drawn += [
             found for found in pipeline.push(item) if isinstance(found, DisplayBlock) and not found.units
         ]
-    beats = tuple((beat.t_ns, beat.label) for beat in reader.beats(boot, t0_ns, t1_ns, bed=bed))
+    beats = tuple(
+        (beat.t_ns, beat.label, beat.segment, beat.sample)
+        for beat in reader.beats(boot, t0_ns, t1_ns, bed=bed)
+    )
     if not drawn:
         nothing = np.zeros((0, 0), np.float32)
         return Strip(t_ns, t0_ns, t1_ns, 1e9, (), nothing, (), beats)
