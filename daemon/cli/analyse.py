@@ -53,7 +53,9 @@ MARKS_OF = attrgetter(*(f"{name}_ns" for name in MARKS))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("record", help="an EDF file, a WFDB record (path without suffix) or a CSV file")
+    parser.add_argument(
+        "record", help="an EDF or SCP-ECG file, a WFDB record (path without suffix) or a CSV file"
+    )
     parser.add_argument(
         "--lead",
         metavar="NAME",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from daemon import __version__
 from daemon.cli import NOT_WELL, WELL
 from daemon.cli.configured import add_config, config_of
+from daemon.cli.status import LAST_BACKUP
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +29,9 @@ def run(options: argparse.Namespace) -> int:
         return NOT_WELL
     for name, size in contents.bytes.items():
         print(f"{name}: {size / 1e6:.1f} MB, checked")
+    # For `vitald status`; where a person may not write there, nobody will know of this backup but them.
+    with suppress(OSError):
+        told = {"made_at": contents.made_at, "bytes": sum(contents.bytes.values())}
+        (config_of(options).box.data / LAST_BACKUP).write_text(json.dumps(told), encoding="utf-8")
     print(f"{options.file}: made at {contents.made_at}")
     return WELL

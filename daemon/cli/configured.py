@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.config import Config, load
 
+PROCESSES = ("run", "web", "work", "forward", "sound")
 DEFAULT = Path("/etc/vitald/vitald.toml")
 
 
@@ -17,5 +18,10 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(options: argparse.Namespace) -> Config:
-    """The configuration asked for. Raises `BadConfig`."""
-    return load(options.config)
+    """The configuration asked for. Raises `BadConfig`. A process of the box is watched for errors from here on."""
+    config = load(options.config)
+    if getattr(options, "verb", "") in PROCESSES and not getattr(options, "check", False):
+        from daemon.appliance.crash import watch
+
+        watch(options.verb, config.crash_data)
+    return config

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.cli import NOT_WELL, WELL, BadInput
+from daemon.cli.demo_people import make_people
 from daemon.cli.outlets import bedside, player, serve
 from firmware_bridge.simulators import SIMULATORS
 from firmware_bridge.simulators.board import SimulatedBoard
@@ -118,7 +119,9 @@ def _demo(options: argparse.Namespace, boards: Mapping[str, SimulatedBoard], fol
         config.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{folder}: {error.strerror}") from None
-    return asyncio.run(_Demo(config, outlets, folder / "simulators.sock").run())
+    return asyncio.run(
+        _Demo(config, outlets, folder / "simulators.sock", folder / "run" / "control.sock").run()
+    )
 
 
 def _beside(said: str) -> dict[str, str]:
@@ -133,10 +136,11 @@ def _beside(said: str) -> dict[str, str]:
 class _Demo:
     """The parent: simulators in its own loop, the product's processes as children, all ended together."""
 
-    def __init__(self, config: Path, outlets: dict[str, Outlet], socket: Path) -> None:
+    def __init__(self, config: Path, outlets: dict[str, Outlet], socket: Path, control: Path) -> None:
         self._config = config
         self._outlets = outlets
         self._socket = socket
+        self._control = control
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -150,11 +154,12 @@ class _Demo:
         else:
             print("vitald demo: no sound: aplay (Debian: alsa-utils) is not installed", file=sys.stderr)
         children = {verb: await self._start(verb) for verb in verbs}
+        people = asyncio.create_task(make_people(self._control), name="people")
         ends: dict[asyncio.Task[int], str] = {
             asyncio.create_task(child.wait(), name=verb): verb for verb, child in children.items()
         }
         asked = asyncio.create_task(stop.wait(), name="stop")
-        waits: set[asyncio.Task[Any]] = {*ends, asked, simulators}
+        waits: set[asyncio.Task[Any]] = {*ends, asked, simulators}  # not `people`: they are made once
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         failed = [verb for task, verb in ends.items() if task in done]
         for verb in failed:
@@ -163,6 +168,7 @@ class _Demo:
             )
         await self._end(children)
         asked.cancel()
+        people.cancel()
         simulators.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await simulators

@@ -18,10 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
+    from daemon.appliance.notify import Notify
     from daemon.forward.process import check, run_forward
 
     if not options.check:
-        return run_forward(config)
+        return run_forward(config, Notify().alive)
     found = check(config)
     for name, fault in found.items():
         print(f"{name}: {fault or 'well'}", file=sys.stderr if fault else sys.stdout)

@@ -19,7 +19,7 @@ _ASK_S = 0.1
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="EDF, WFDB or CSV recording; `patient` for a simulated patient")
+    parser.add_argument("file", help="EDF, SCP-ECG, WFDB or CSV recording; `patient` for a simulated patient")
     parser.add_argument(
         "--as", dest="kind", required=True, metavar="BOARD", help=f"one of {', '.join(SIMULATORS)}"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import math
 import sqlite3
 import uuid
@@ -45,7 +44,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for sub in (admit, discharge, start, end):
         add_config(sub)
         sub.add_argument("bed", help="key of the bed")
-        sub.add_argument("--by", default=getpass.getuser(), help="who does it (default: who is logged in)")
         sub.add_argument("--json", action="store_true", help="the answer as JSON")
     admit.add_argument("--name", required=True, help="full name")
     admit.add_argument("--id", default="", help="patient id (default: one is made)")
@@ -101,7 +99,6 @@ def _act(config: Config, options: argparse.Namespace, verb: SessionVerb) -> int:
         bed=options.bed,
         verb=verb,
         patient=patient,
-        actor=options.by,
         screen="command line",
     )
     acted: SessionActed = _asked(config, lambda client: client.act(act))
@@ -160,8 +157,9 @@ def _list(config: Config, options: argparse.Namespace) -> int:
 
 def _export(config: Config, options: argparse.Namespace) -> int:
     """From the database itself: the daemon need not run."""
-    from daemon.exchange.session_edf import NotExportable, write_edf
+    from daemon.exchange.session_edf import write_edf
     from daemon.exchange.session_jsonl import write_jsonl
+    from daemon.exchange.stretch import NotExportable
     from daemon.store.reader import ask
     from daemon.store.recorded import session
 

@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     if not config.sound.enabled:
         raise BadConfig("sound.enabled: this box is set to have no loudspeaker")
+    from daemon.appliance.notify import Notify
     from daemon.signals.loudspeaker import run_sound
 
-    return run_sound(config)
+    return run_sound(config, Notify().alive)

@@ -15,10 +15,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
+    from daemon import journal
+    from daemon.appliance.notify import Notify
     from webui.app import run as run_web
 
+    if journal.is_journal(
+        sys.stderr.fileno()
+    ):  # on a terminal the address on standard output is all that is wanted
+        journal.begin()
     try:
-        run_web(config)
+        run_web(config, Notify().alive)
     except OSError as error:  # the port is taken, or not ours to take; systemd tries again
         print(f"vitald web: {config.web.host} port {config.web.port}: {error.strerror}", file=sys.stderr)
         return NOT_WELL
