@@ -43,6 +43,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
     "box.dropped/1": Contract(box.Dropped),
     "box.error/1": Contract(box.Error),
     "box.report/1": Contract(box.Report),
+    "box.ownership/1": Contract(box.Ownership),
     "box.receipt/1": Contract(box.Receipt, down=True),
 }
 

@@ -14,35 +14,45 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from daemon import config as settings
+from daemon import journal
 from daemon.config import BadConfig, Config
 from daemon.forward import ledger
+from daemon.forward.assistant import Assistant
 from daemon.forward.bookkeeping import Bookkeeping
 from daemon.forward.delivery import COLLECT_S
 from daemon.forward.destinations import Destination
 from daemon.forward.destinations.kinds import BadOptions, make
-from daemon.forward.destinations.place import Place
+from daemon.forward.destinations.place import Place, secret_file
 from daemon.forward.ledger import ForeignLedger
+from daemon.forward.mail import mailing
 from daemon.forward.packing import Terms
 from daemon.forward.registry import Pulled
 from daemon.forward.sender import Sender
 from daemon.forward.source import Heads, StoreChanged, StoreSource
 from daemon.forward.status import Status
 from daemon.forward.telling import Telling
+from daemon.forward.uploads import UploadLog
 from daemon.forward.wishing import Wishing
 from daemon.model.outgoing import Lane
 from daemon.model.signals import Nanos
+from daemon.store.reader import ask
+from daemon.store.recorded import session
 
 log = logging.getLogger(__name__)
 
 SEALING_THREADS = 4
+
+Alive = Callable[[], Coroutine[Any, Any, None]]
+"""Tells whoever started the process that it is ready and lives (appliance/notify.py)."""
 
 ANEW_FIRST_S, ANEW_LONGEST_S = 1.0, 60.0
 """A destination's tree that failed (a bug) begins anew after this, doubled each time."""
@@ -50,9 +60,9 @@ ANEW_FIRST_S, ANEW_LONGEST_S = 1.0, 60.0
 STEADY_S = 60.0
 
 
-def run_forward(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. Raises `BadConfig`."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+def run_forward(config: Config, alive: Alive | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. `alive` is told as long as it runs. Raises `BadConfig`."""
+    journal.begin()
     for folder in (config.forward_data, config.forward_socket.parent):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -66,7 +76,7 @@ def run_forward(config: Config) -> int:
                 f"box.data: another vitald forward is running here ({lock.name} is held)"
             ) from None
         try:
-            asyncio.run(Forwarder(config).until_stopped())
+            asyncio.run(Forwarder(config).until_stopped(alive))
         except ForeignLedger as error:
             raise BadConfig(f"box.data: {error}") from None
     return 0
@@ -123,8 +133,10 @@ class Forwarder:
             config.forward.routes, config.forward.registry_url, self.books, self._registry_key
         )
         self._sealing = ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing")
-        self.status = Status(self, self.wanted)
+        assistant = Assistant(config.assistant, self._credentials())
+        self.status = Status(self, self.wanted, [assistant])
         self._telling = Telling(config.box.socket, self)
+        self._uploads = UploadLog(config.forward_data / "uploads.json", config.box.socket, time.time_ns)
 
     def _check(self) -> Iterator[tuple[str, str]]:
         for name, one in self.wanted.items():
@@ -133,15 +145,18 @@ class Forwarder:
             except BadConfig as error:
                 yield name, str(error)
 
-    async def until_stopped(self) -> None:
+    async def until_stopped(self, alive: Alive | None = None) -> None:
         """Run until SIGTERM or SIGINT."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         running = asyncio.create_task(self.run(), name="forward")
         stopped = asyncio.create_task(stop.wait(), name="forward: signal")
+        lives = asyncio.create_task(alive(), name="forward: alive") if alive is not None else None
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        if lives is not None:
+            lives.cancel()
         if running.done():
             running.result()
         running.cancel()
@@ -161,7 +176,12 @@ class Forwarder:
                     self.registry.run(self._config.forward.registry_every_s), name="forward: registry"
                 )
                 tasks.create_task(self._telling.run(), name="forward: telling the daemon")
+                tasks.create_task(self._uploads.run(), name="forward: upload log")
                 tasks.create_task(self._wishing.run(), name="forward: wishes")
+                mail = mailing(
+                    self._config.mail, self._config.box.socket, self._credentials(), self._config.box.name
+                )
+                tasks.create_task(mail.run(), name="forward: mail")
                 while True:
                     await self._serve_store()
         finally:
@@ -234,6 +254,7 @@ class Forwarder:
             self.source,
             now_s=self._now_s,
             sealing=self._sealing,
+            uploads=self._uploads.heard,
         )
 
     async def _start(self, one: settings.Destination) -> int:
@@ -260,18 +281,30 @@ class Forwarder:
             reports=self._config.box.data / "reports",
             given=given,
             wishes=self._wishing.heard(name),
+            demo=self._config.box.demo,
+            patient=self._patient,
         )
         try:
             return make(one.kind, one.options, place)
         except BadOptions as error:
             raise BadConfig(f"forward.destinations.{name}.{error}") from None
 
+    def _patient(self, name: str) -> Mapping[str, Any] | None:
+        """Whose a session is; None where nobody's, or where the store does not say now."""
+        if not name:
+            return None
+        try:
+            found = ask(self._config.box.database, lambda reader: session(reader, name))
+        except (sqlite3.Error, OSError):
+            return None
+        return found.patient if found is not None else None
+
     def _credentials(self) -> Path:
         return Path(os.environ.get("CREDENTIALS_DIRECTORY") or self._config.forward.credentials)
 
     def _registry_key(self) -> str:
         name = self._config.forward.registry_key_file
-        return (self._credentials() / name).read_text(encoding="utf-8").strip() if name else ""
+        return secret_file(self._credentials(), name).read_text(encoding="utf-8").strip() if name else ""
 
     def _news(self) -> None:
         for sender in self.senders.values():

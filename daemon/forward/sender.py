@@ -57,6 +57,7 @@ class Sender:
         sealing: Executor,
         random: Random | None = None,
         utc_ns: Callable[[], int] = time.time_ns,
+        uploads: Callable[[str, Sealed, Outcome], None] = lambda name, sealed, outcome: None,  # noqa: ARG005 - nobody listens
     ) -> None:
         self.name = name
         self.destination = self._destination = destination
@@ -67,6 +68,7 @@ class Sender:
         self._now_s = now_s
         self._random = random or Random()  # noqa: S311 - jitter is no secret
         self._utc_ns = utc_ns
+        self._uploads = uploads
         self._wake = asyncio.Event()
         self._fresh: dict[str, Sealed] = {}
         self._finished: list[tuple[Lane, int, int]] = []
@@ -223,6 +225,8 @@ class Sender:
 
     async def _try(self, batch: Batch, sealed: Sealed) -> None:
         outcome = await self._destination.send(sealed)
+        if sealed.file:
+            self._uploads(self.name, sealed, outcome)
         consequence = self.delivery.ended(batch, outcome, self._now_s())
         self.verdicts[outcome.verdict] += 1
         match consequence:

@@ -51,10 +51,19 @@ class Forwarding(Protocol):
     def faults(self) -> Mapping[str, str]: ...
 
 
+class Routes(Protocol):
+    """Further routes of the socket, in a file of their own."""
+
+    def add_to(self, app: web.Application) -> None: ...
+
+
 class Status:
     """Serves the socket, until cancelled."""
 
-    def __init__(self, of: Forwarding, wanted: Mapping[str, settings.Destination]) -> None:
+    def __init__(
+        self, of: Forwarding, wanted: Mapping[str, settings.Destination], more: Sequence[Routes] = ()
+    ) -> None:
+        self._more = more
         self._of = of
         self._wanted = wanted
         self._counted: dict[str, tuple[float, dict[Lane, int], float]] = {}
@@ -68,6 +77,8 @@ class Status:
         app.router.add_get("/destinations/{name}/quarantine", self._quarantine)
         app.router.add_post("/destinations/{name}/quarantine", self._release)
         app.router.add_get("/metrics", self._metrics)
+        for routes in self._more:
+            routes.add_to(app)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -215,6 +226,7 @@ def _lane(sender: Sender, lane: Lane, waiting: int) -> LaneTold:
         sent_records=sums.records,
         sent_bytes=sums.bytes,
         refused=sender.delivery.standing.refusing.get(lane, ""),
+        confirmed=sender.delivery.lanes.confirmed(lane),
     )
 
 

@@ -165,6 +165,15 @@ class Report(Body):
     patient: Patient | None = None
 
 
+class Ownership(Body):
+    """Whose a device is now (null: nobody's) and what has changed; `claimed_by`: who claims it and is not confirmed yet."""
+
+    change: Annotated[str, Words(("claim", "confirm", "transfer", "release", "withdraw"), grows=True)]
+    owner: str | None = None
+    proof: Annotated[str, Words(("device", "person"), grows=True)] | None = None
+    claimed_by: str | None = None
+
+
 class Receipt(Body):
     """What a receiver has durably: it comes to the box. Keys are those of envelopes or requests."""
 

@@ -30,11 +30,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reason` is for a person, without secrets or patients' data; `wait_s` the least time before the next try (Retry-After)."""
+    """`reason` is for a person, without secrets or patients' data; `wait_s` the least time before the next try (Retry-After).
+
+    `remote`: what a report's file is called where it was taken, an id or an address without secrets.
+    """
 
     verdict: Verdict
     reason: str = ""
     wait_s: float = 0.0
+    remote: str = ""
 
 
 DONE = Outcome(Verdict.DONE)

@@ -155,14 +155,18 @@ class Filed(ABC):
     async def close(self) -> None:  # noqa: B027 - some have no connection
         """Let go of connections."""
 
-    async def _bring(self, sealed: Sealed) -> None:
+    async def _bring(self, sealed: Sealed) -> str:
+        """The name that a report has there, "" where there is none."""
+        name = ""
         if sealed.file:
             report = await self.aside.run(lambda: check_report(Path(sealed.file), announced(sealed)))
             if report.size > self.options.largest_bytes:
                 raise Ended(Verdict.SPLIT, "the report is larger than the destination takes")
-            await self.put(report_name(sealed, report), report)
+            name = report_name(sealed, report)
+            await self.put(name, report)
         content = Content(len(sealed.data), hashlib.sha256(sealed.data).hexdigest(), data=sealed.data)
         await self.put(sealed.path, content)
+        return name
 
 
 def announced(sealed: Sealed) -> str:

@@ -14,11 +14,14 @@ from daemon.forward.destinations.dropbox import Dropbox, DropboxOptions
 from daemon.forward.destinations.folder import Folder, FolderOptions
 from daemon.forward.destinations.ftp import Ftp, FtpOptions
 from daemon.forward.destinations.gcs import Gcs, GcsOptions
+from daemon.forward.destinations.mllp import Mllp, MllpOptions
 from daemon.forward.destinations.mqtt import Mqtt, MqttOptions
 from daemon.forward.destinations.place import Options, Place
 from daemon.forward.destinations.rest import Rest, RestOptions
 from daemon.forward.destinations.s3 import S3, S3Options
 from daemon.forward.destinations.sftp import Sftp, SftpOptions
+from daemon.forward.destinations.sns import Sns, SnsOptions
+from daemon.forward.destinations.webhook import Webhook, WebhookOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,13 @@ KINDS: Final[Mapping[str, Kind]] = {
     "folder": Kind(FolderOptions, Folder),
     "ftp": Kind(FtpOptions, Ftp),
     "gcs": Kind(GcsOptions, Gcs),
+    "mllp": Kind(MllpOptions, Mllp),
     "mqtt": Kind(MqttOptions, Mqtt),
     "rest": Kind(RestOptions, Rest),
     "s3": Kind(S3Options, S3),
     "sftp": Kind(SftpOptions, Sftp),
+    "sns": Kind(SnsOptions, Sns),
+    "webhook": Kind(WebhookOptions, Webhook),
 }
 
 

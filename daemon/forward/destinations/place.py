@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -47,13 +47,18 @@ def _nobody(device: str, version: int, wish: Mapping[str, Any]) -> None:
     """Wishes that nobody asked for are left where they are."""
 
 
+def _unknown(session: str) -> Mapping[str, Any] | None:  # noqa: ARG001 - nobody says
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a destination lives on the box.
 
     `name` is its name in the configuration, `box` the box's own serial number. `credentials` holds the files with secrets,
     `state` is a folder of the destination's own (it makes it when it needs one), `reports` holds the report files. `given`
-    are secrets by name that are in no file (the seeds' BACKEND_API_KEY).
+    are secrets by name that are in no file (the seeds' BACKEND_API_KEY). `demo`: the patients are simulators. `patient` says whose a
+    session is, by its name (a session's patient never changes); it asks the store, so it is for threads that may wait.
     """
 
     name: str
@@ -63,10 +68,12 @@ class Place:
     reports: Path
     given: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
     wishes: Wishes = field(default=_nobody)
+    demo: bool = False
+    patient: Callable[[str], Mapping[str, Any] | None] = field(default=_unknown, repr=False)
 
     def secret_file(self, name: str) -> Path:
         """The file of a secret: in the folder of credentials, unless `name` is an absolute path."""
-        return self.credentials / name
+        return secret_file(self.credentials, name)
 
     def secret(self, name: str) -> SecretStr:
         """The text of a secret, without the end of its line. Raises `Ended` (parked) when it is not there."""
@@ -79,6 +86,12 @@ class Place:
         if not text:
             raise Ended(Verdict.PARKED, f"the credential {name!r} is empty")
         return SecretStr(text)
+
+
+def secret_file(folder: Path, name: str) -> Path:
+    """The file of a secret in a folder. One that systemd has filled (LoadCredential=secret:FOLDER) has `secret_` before each name."""
+    handed_over = folder / f"secret_{name}"
+    return handed_over if handed_over.exists() else folder / name
 
 
 class Options(BaseModel):

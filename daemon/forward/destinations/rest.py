@@ -35,7 +35,7 @@ from daemon.forward.destinations.sealing import JSON, NDJSON, envelope, fitting,
 from daemon.forward.destinations.sessions import KEPT, Sessions
 from daemon.forward.destinations.tls import TlsOptions, context
 from daemon.forward.destinations.trouble import of_status, patience, tried
-from daemon.forward.destinations.web import Reply, Web, checked_url, known
+from daemon.forward.destinations.web import Reply, Web, checked_url, known, without_secrets
 from daemon.forward.record import Record
 from daemon.model.outgoing import Lane
 
@@ -226,7 +226,8 @@ class Rest:
             wait /= 2
         return await tried(self._send(sealed, wait), wait, known)
 
-    async def _send(self, sealed: Sealed, wait_s: float) -> None:
+    async def _send(self, sealed: Sealed, wait_s: float) -> str:
+        """What a report is called there, "" where it is none."""
         method, path, subject = [*sealed.path.split(" ", 2), ""][:3]
         if method == _BAD:
             raise Ended(Verdict.REFUSED, f"the record does not keep its contract: {path}")
@@ -236,9 +237,11 @@ class Rest:
         await self._sign_in()
         if path == START:
             await self._start(unquote(subject), sealed, wait_s)
-            return
+            return ""
         reply = await self._exchange(await self._placed(path, subject), sealed, sealed.key, report, wait_s)
         _judge(reply, sealed.key)
+        told = reply.json.get("url") or reply.json.get("report_id") or ""
+        return without_secrets(told) if report is not None and isinstance(told, str) else ""
 
     async def _placed(self, path: str, subject: str) -> str:
         """The path with the backend's id of the session in it. Starts the session where nothing else does."""

@@ -35,14 +35,14 @@ LONGEST_WAIT_S: Final = 3600.0
 """A server that asks for more patience than this is asked again after it."""
 
 
-async def tried(work: Awaitable[None], timeout_s: float, known: Known) -> Outcome:
-    """The outcome of `work`, given so many seconds. `known` says what the library's own errors mean.
+async def tried(work: Awaitable[str | None], timeout_s: float, known: Known) -> Outcome:
+    """The outcome of `work`, given so many seconds; what it gives is the name of a file there. `known` says what the library's own errors mean.
 
     What neither knows is a bug of ours and is raised.
     """
     try:
         async with asyncio.timeout(timeout_s):
-            await work
+            remote = await work
     except Ended as ended:
         return ended.outcome
     except Exception as error:
@@ -50,7 +50,7 @@ async def tried(work: Awaitable[None], timeout_s: float, known: Known) -> Outcom
         if outcome is None:
             raise
         return outcome
-    return DONE
+    return Outcome(Verdict.DONE, remote=remote) if remote else DONE
 
 
 def meaning(error: BaseException) -> Outcome | None:

@@ -102,3 +102,12 @@ def _object(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def without_secrets(address: str) -> str:
+    """An address without its query and without a name or password: links that are signed carry secrets there."""
+    parts = urlsplit(address)
+    if not parts.netloc:
+        return address.partition("?")[0]
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.daemon.contracts.documents import asyncapi, openapi, schemas
+from webui.api import table
 
 FOLDER = Path(__file__).parents[4] / "docs" / "contracts"
 PUBLISHED = FOLDER / "published.json"
@@ -20,7 +21,8 @@ PUBLISHED = FOLDER / "published.json"
 def documents() -> dict[str, str]:
     """Path below docs/contracts -> text, of all generated files but published.json."""
     made = {f"schemas/{name}.json": text(schema) for name, schema in schemas.files().items()}
-    return {**made, "openapi.json": text(openapi.document()), "asyncapi.json": text(asyncapi.document())}
+    made |= {"openapi.json": text(openapi.document()), "asyncapi.json": text(asyncapi.document())}
+    return {**made, "box-api.json": text(table.document())}
 
 
 def text(document: Any) -> str:

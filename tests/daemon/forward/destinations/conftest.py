@@ -6,13 +6,21 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.daemon.forward.destinations import cases, file_servers, records, servers
+from tests.daemon.forward.destinations import (
+    alarm_receivers,
+    cases,
+    file_servers,
+    mllp_server,
+    records,
+    servers,
+)
 
 CASES = {
     "folder": cases.FolderCase,
     "stick": cases.StickCase,
     "rest": cases.RestCase,
     "batch": cases.BatchCase,
+    "mllp": mllp_server.MllpCase,
     "mqtt": servers.MqttCase,
     "s3": servers.S3Case,
     "azure": servers.AzureCase,
@@ -21,6 +29,8 @@ CASES = {
     "sftp": file_servers.SftpCase,
     "ftp": file_servers.FtpCase,
     "dropbox": cases.DropboxCase,
+    "webhook": alarm_receivers.WebhookCase,
+    "sns": alarm_receivers.SnsCase,
 }
 
 

@@ -70,6 +70,7 @@ def options(kind, port, place, key):
         "gcs.json": service_account(url, key),
         "dropbox.json": Account().credential(),
         "azure": "YSBrZXk=",
+        "pager": "whsec_" + "YSBrZXk9" * 5,
     }
     for name, text in secrets.items():
         (place.credentials / name).write_text(text)
@@ -83,18 +84,30 @@ def options(kind, port, place, key):
         "gcs": {"bucket": "records", "service_account_file": "gcs.json"},
         "sftp": {**login, "known_hosts": known},
         "ftp": {**login, "security": "plain"},
+        "webhook": {"url": url, "secret_file": "pager"},
+        "sns": {
+            "topic": "arn:aws:sns:eu-west-1:123456789012:alarms",
+            "endpoint": url,
+            "access_key": "a",
+            "secret_key_file": "word",
+        },
         "dropbox": {"api_url": url, "content_url": url, "credentials_file": "dropbox.json"},
     }[kind]
 
 
 @pytest.mark.parametrize("number", range(len(GARBAGE)))
-@pytest.mark.parametrize("kind", ["rest", "mqtt", "s3", "azure", "gcs", "sftp", "ftp", "dropbox"])
+@pytest.mark.parametrize(
+    "kind", ["rest", "mqtt", "s3", "azure", "gcs", "sftp", "ftp", "dropbox", "webhook", "sns"]
+)
 async def test_whatever_a_server_says_is_an_outcome(place, servers, key, kind, number):
-    """A bare 200 is all that the REST plan asks of a backend; nowhere else is nonsense a DONE."""
+    """A bare 200 is all that the REST plan asks of a backend, and a webhook of a receiver; nowhere else is nonsense a DONE."""
     destination = make(kind, {**options(kind, servers[number], place, key), "timeout_s": 0.5}, place)
-    sealed = destination.seal(records.key(next(numbers)), [records.metrics(1, session="")])
+    made = records.alarm(1) if kind in {"webhook", "sns"} else records.metrics(1, session="")
+    sealed = destination.seal(records.key(next(numbers)), [made])
     outcomes = [await destination.open(), await destination.send(sealed)]
     await destination.close()
 
     assert all(isinstance(outcome, Outcome) for outcome in outcomes)
-    assert outcomes[1].verdict is not Verdict.DONE or (b"200 OK" in GARBAGE[number] and kind == "rest")
+    assert outcomes[1].verdict is not Verdict.DONE or (
+        b"200 OK" in GARBAGE[number] and kind in {"rest", "webhook"}
+    )
