@@ -67,6 +67,20 @@ class Web(_Table):
     host: str = Field("127.0.0.1", description="Address the pages are served on")
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port of the pages; 0 = any free one")] = 8080
     metrics: bool = Field(False, description="Whether Prometheus may read /metrics there")
+    scanner_prefix: str = Field("", description="What a barcode scanner types before a code; empty = nothing")
+    scanner_suffix: Literal["Enter", "Tab"] = Field("Enter", description="Key that it presses after one")
+
+
+class SignIn(_Table):
+    """How long somebody who has signed in stays so."""
+
+    shift_h: float = Field(12.0, gt=0, le=24, description="Hours until a password is needed again")
+    idle_min: float = Field(
+        15.0, gt=0, le=720, description="Minutes without an act: administrators, technicians"
+    )
+    bedside_idle_min: float = Field(
+        15.0, gt=0, le=720, description="Minutes without an act: anybody at the box's own screen"
+    )
 
 
 class Sound(_Table):
@@ -84,6 +98,17 @@ class Sound(_Table):
     lamp_medium: int | None = Field(None, ge=0, description="Line of the yellow lamp")
     lamp_low: int | None = Field(None, ge=0, description="Line of the cyan lamp")
     nurse_call: int | None = Field(None, ge=0, description="Line of the nurse-call relay; high = all is well")
+
+
+class Hardware(_Table):
+    """What tells of the box's own supply."""
+
+    mains_file: Path | None = Field(
+        None, description="File that begins with 1 while the mains are there, with 0 when they are not"
+    )
+    ending_file: Path | None = Field(
+        None, description="File that begins with 1 when the supply is about to end: the daemon comes to rest"
+    )
 
 
 class Device(_Table):
@@ -136,7 +161,9 @@ class Destination(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    kind: str = Field(description="rest, mqtt, s3, azure, gcs, sftp, ftp, dropbox or folder")
+    kind: str = Field(
+        description="rest, mqtt, s3, azure, gcs, sftp, ftp, dropbox, folder, webhook, sns or mllp"
+    )
     enabled: bool = Field(True, description="Whether anything is sent there")
     start: str = Field(
         "all", description="What a new destination gets: all that is stored, `now`, or from a date on"
@@ -193,6 +220,66 @@ class Forward(_Table):
         return destinations
 
 
+class Reports(_Table):
+    """Reports: what is made by itself, on which paper, and when it is uploaded."""
+
+    paper: Literal["A4", "Letter"] = Field("A4", description="Paper that reports are laid out for")
+    at_session_end: tuple[Literal["ecg", "session", "night", "oxygen"], ...] = Field(
+        ("session",), description="Kinds of reports that are made when a session ends"
+    )
+    shortest_s: Annotated[
+        float, Field(ge=0, description="Sessions that are not longer get no report by themselves")
+    ] = 60.0
+    upload: Literal["ready", "confirmed", "never"] = Field(
+        "ready",
+        description="When a report goes to the clouds: as soon as it is made, once confirmed, or never",
+    )
+    keep_mb: Annotated[int, Field(ge=10, description="Megabytes of report files; the oldest go first")] = (
+        2_000
+    )
+
+
+class Mail(_Table):
+    """Where reports of errors are mailed to. Nothing is, unless host, sender and recipients are set."""
+
+    host: str = Field("", description="Mail server; empty = no mail")
+    port: Annotated[int, Field(ge=1, le=65535, description="Its port")] = 587
+    tls: Literal["starttls", "implicit"] = Field(
+        "starttls", description="How the connection is encrypted: it always is, and the certificate checked"
+    )
+    ca_file: Path | None = Field(None, description="Certificates to trust beside the system's; empty = none")
+    sender: str = Field("", description="Address that the mail is from")
+    recipients: tuple[str, ...] = Field((), description="Addresses that it goes to")
+    user: str = Field("", description="Name to log in with; empty = without")
+    password_file: str = Field("", description="Credential with the password of that name")
+    name_box: bool = Field(False, description="Whether the subject names the box")
+    every_s: Annotated[
+        float, Field(ge=60, description="Seconds between two mails; one tells of all since")
+    ] = 3600.0
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.host and self.sender and self.recipients)
+
+
+class Assistant(_Table):
+    """The assistant that explains numbers. Off, unless a kind is set."""
+
+    kind: Literal["off", "gemini", "openai"] = Field(
+        "off", description="Whose wire format is spoken; openai is any compatible server"
+    )
+    url: str = Field("", description="Address of the server; empty = that of Gemini")
+    model: str = Field("", description="Name of the model")
+    key_file: str = Field("", description="Credential with its key; empty = none is sent")
+    per_hour: Annotated[int, Field(ge=1, le=1000, description="Questions an hour, of everybody together")] = (
+        20
+    )
+
+    @property
+    def is_set(self) -> bool:
+        return self.kind != "off" and bool(self.model) and bool(self.url or self.kind == "gemini")
+
+
 class SeedsEnvironment(PydanticBaseSettingsSource):
     """The names that the application before this one used: BACKEND_UPLOAD_ENABLED, BACKEND_API_URL, BACKEND_API_KEY.
 
@@ -228,8 +315,13 @@ class Config(BaseSettings):
     box: Box = Box()
     store: Store = Store()
     web: Web = Web()
+    sign_in: SignIn = SignIn()
     sound: Sound = Sound()
+    hardware: Hardware = Hardware()
     forward: Forward = Forward()
+    reports: Reports = Reports()
+    mail: Mail = Mail()
+    assistant: Assistant = Assistant()
     beds: dict[str, Bed] = Field(default_factory=lambda: {"1": Bed()})
 
     @property
@@ -255,6 +347,12 @@ class Config(BaseSettings):
         """And one for what it keeps."""
         data = self.box.data
         return data.with_name(f"{data.name}-forward")
+
+    @property
+    def crash_data(self) -> Path:
+        """Where every process leaves its reports of errors; no patient's data."""
+        data = self.box.data
+        return data.with_name(f"{data.name}-crash")
 
     @property
     def web_data(self) -> Path:

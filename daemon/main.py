@@ -6,77 +6,68 @@ Threads: the main event loop (analysis, alarms, live hub, control socket), one a
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import platform
 import signal
-import sqlite3
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import __version__
+from daemon import __version__, journal
 from daemon.acquisition.ports import Acquisition, boottime_ns
-from daemon.alarms.acts import VERBS
-from daemon.alarms.engine import AlarmEngine
-from daemon.alarms.limits import Limits, Settings
-from daemon.bedside import Bedside
-from daemon.config import BadConfig, Config, Store
+from daemon.appliance import crash
+from daemon.appliance.alone import hold_alone, usable, wait_while_ending
+from daemon.appliance.care import Care
+from daemon.appliance.crash_queue import CrashQueue
+from daemon.appliance.crash_spool import Spool
+from daemon.appliance.room import has_room, quota_of
+from daemon.as_set import AsSet
+from daemon.beds import Beds
+from daemon.config import BadConfig, Config
 from daemon.control.clouds import CloudRoutes
 from daemon.control.confirmed import ConfirmedRoute
+from daemon.control.crashes import CrashRoutes
+from daemon.control.exports import ExportRoutes
 from daemon.control.imports import ImportRoutes
 from daemon.control.live import LiveHub
 from daemon.control.messages import Act, DisplayState
 from daemon.control.occupant import PatientState
+from daemon.control.people_routes import PeopleRoutes
+from daemon.control.reports import ReportRoutes
 from daemon.control.screens import Screens
 from daemon.control.server import Server
 from daemon.control.sessions import SessionRoutes
+from daemon.control.settings import SettingsRoutes
 from daemon.control.wishes import WishRoutes
 from daemon.devices.acts import VERBS as DEVICE_VERBS
 from daemon.devices.rooms import Devices
 from daemon.dispatch.messages import Dispatch
-from daemon.dsp.display import DisplaySettings
-from daemon.dsp.ecg.rhythm.table import load_rhythm_table
-from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
-from daemon.dsp.interpret import Tables
-from daemon.dsp.pipeline import Pipeline
+from daemon.exporting import Exporting
 from daemon.importing import Importing
-from daemon.model.alarms import Change, ChangeKind, Values
-from daemon.model.findings import Finding
-from daemon.model.signals import Command, Fact, FactState, Item, Nanos, Tick
+from daemon.machines import machine_routes
+from daemon.model.actor import BEDSIDE, acting
+from daemon.model.signals import Command, Fact, FactState, Tick
 from daemon.patients import Patient, Patients
+from daemon.reporting import Reporting
 from daemon.sessions import Sessions
+from daemon.settings import Settings as AsKept
 from daemon.signals.link import Loudspeaker
 from daemon.signals.wanting import Wanting
+from daemon.signing import Signing, spans_of
 from daemon.store.acknowledged import Acknowledged
-from daemon.store.ballast import free_bytes
 from daemon.store.box import BoxFile
-from daemon.store.entries import AlarmsKept
-from daemon.store.handover import Handover
 from daemon.store.reader import History
-from daemon.store.retention import Quota
 from daemon.store.schema import ForeignStore
 from daemon.store.sessions import SESSION_VERBS
 from daemon.store.writer import STORE_DAMAGED, StoreBusy, Writer
 from daemon.wallclock import Seen, WallClock, utc_offset_ns
 from daemon.wishes import Wishes
-from daemon.words import say
 
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.001
-
-ACTOR = "bedside screen"
-"""Who acts, as long as nobody logs in."""
-
-RESTORED_WITHIN_S = 3.0
-"""What the last process kept of the alarms is waited for so long; then all is judged anew."""
-
-KEPT_EVERY_NS: Nanos = 5_000_000_000
-"""How often the state of alarms goes to the database when nothing changes: well within the half minute after which it is too old."""
 
 ITEMS_A_SLICE = 64
 """Items pushed before the loop serves others: a backlog of seconds must not make the pages wait for all of it."""
@@ -84,34 +75,19 @@ ITEMS_A_SLICE = 64
 
 def run_daemon(config: Config) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises `BadConfig` where a folder cannot be used."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    journal.begin()
     # The acquisition thread must get its turn soon while this one computes: arrival stamps are late by it at most.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with ExitStack() as held:
         for folder in (config.box.data, config.box.run):
-            _usable(folder)
-        _hold_alone(config.box.run / "daemon.lock", held)
+            usable(folder)
+        hold_alone(config.box.run / "daemon.lock", held)
+        wait_while_ending(config)
         try:
             asyncio.run(Daemon(config).run())
         except (StoreBusy, ForeignStore) as error:
             raise BadConfig(f"box.data: {error}") from None
     return 0
-
-
-def _usable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    except OSError as error:
-        raise BadConfig(f"box.data / box.run: {folder}: {error.strerror}") from error
-
-
-def _hold_alone(lock: Path, held: ExitStack) -> None:
-    """Two daemons on one box would write one database: the second one ends here."""
-    file = held.enter_context(lock.open("w"))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise BadConfig(f"box.run: another vitald is running here ({lock} is held)") from None
 
 
 def boot_id() -> str:
@@ -125,8 +101,6 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._boot = boot_id()
-        table, classes = load_qrs_table(), load_class_table()
-        further = Tables(load_waves_table(), load_rhythm_table())
         self._hub = LiveHub(
             boot=self._boot,
             version=__version__,
@@ -158,7 +132,15 @@ class Daemon:
             failed=lambda error: log.error("dispatch: a message could not be made", exc_info=error),
         )
         self._people = BoxFile(config.box.people, self._box_damaged)
-        patients = Patients(self._people)
+        self._patients = patients = Patients(self._people)
+        self._signing = Signing(
+            self._people,
+            config.box.people,
+            self._boot,
+            now=boottime_ns,
+            utc=self._clock.utc,
+            spans=spans_of(config.sign_in),
+        )
         self._sessions = Sessions(
             config.beds,
             patients,
@@ -167,6 +149,7 @@ class Daemon:
             utc=self._clock.utc,
             obey=self._obey,
             saved=acknowledged.wait,
+            own_limits=lambda bed: self._beds.bedsides[bed].alarms.own,
             changed=self._occupy,
         )
         self._acquisition = Acquisition(config.beds, self._boot, now=boottime_ns)
@@ -174,7 +157,7 @@ class Daemon:
             self._people,
             self._acquisition,
             config.beds,
-            lambda fact: self._bedsides[fact.bed].push(fact),
+            lambda fact: self._beds.bedsides[fact.bed].push(fact),
             now=boottime_ns,
             utc=self._clock.utc,
         )
@@ -186,41 +169,88 @@ class Daemon:
             obey=self._obey,
             limits=self._hub.limits,
         )
-        self._bedsides = {
-            key: Bedside(
-                key,
-                analysis=lambda bed=bed: Pipeline(
-                    table, DisplaySettings(**bed.display.model_dump()), classes, further
-                ),  # type: ignore[misc]
-                alarms=self._engine,
-                signals=self._signal,
-                live=self._hub.publish,
-                store=self._store,
-                failed=lambda what, error: log.error("%s failed and starts anew", what, exc_info=error),
-            )
-            for key, bed in config.beds.items()
-        }
-        for key, bedside in self._bedsides.items():
-            self._hub.watch(key, bedside.alarms)
-        self._asked: dict[str, asyncio.Future[str]] = {}
-        self._kept_ns: dict[str, Nanos] = {}
-        self._handover = Handover(config.box.run / "alarms.json", self._boot)
         self._wanting = Wanting(config.sound.volume, melodies=config.sound.melodies)
+        self._as_set = AsSet(
+            config,
+            lambda: {key: bedside.alarms for key, bedside in self._beds.bedsides.items()},
+            self._wanting,
+            obey=self._obey,
+            here=lambda: patients.here,
+            now=boottime_ns,
+            utc_ns=lambda: self._clock.utc()[0],
+        )
+        self._settings = AsKept(self._people, config.beds, utc=self._clock.utc, changed=self._as_set.apply)
         self._loudspeaker = (
             Loudspeaker(config.sound_socket, boottime_ns, self._everywhere) if config.sound.enabled else None
         )
+        self._beds = Beds(
+            config,
+            self._boot,
+            hub=self._hub,
+            writer=self._writer,
+            dispatch=self._dispatch,
+            wanting=self._wanting,
+            loudspeaker=self._loudspeaker,
+            ward=lambda: self._as_set.limits,
+            heard=self._devices.hear,
+            ticked=self._ticked,
+            now=boottime_ns,
+        )
+        self._crashes = CrashQueue(
+            Spool(config.crash_data),
+            self._people,
+            lambda told: self._writer.offer("", Tick(told.t_ns), outgoing=[told]),
+            now=boottime_ns,
+            utc=self._clock.utc,
+        )
         self._screens = Screens(config.beds, speaker=config.sound.enabled)
+        self._care = Care(
+            config,
+            self._acquisition,
+            tell=self._everywhere,
+            state=self._hub.state,
+            pictures=lambda: [bedside.alarms.picture() for bedside in self._beds.bedsides.values()],
+            heard=lambda: self._loudspeaker.heard if self._loudspeaker else None,
+            now=boottime_ns,
+        )
         self._server = Server(
             self._hub,
             self._act,
             lambda seen: self._screens.hear(seen, boottime_ns()),
             [
                 SessionRoutes(self._sessions),
+                SettingsRoutes(self._settings),
+                CrashRoutes(self._crashes),
                 CloudRoutes(self._everywhere, boottime_ns),
                 ConfirmedRoute(self._writer.confirmed),
                 WishRoutes(self._wishes),
+                self._care,
+                PeopleRoutes(self._signing),
+                *machine_routes(
+                    self._people,
+                    self._devices.attached,
+                    self._writer,
+                    tuple(config.beds),
+                    now=boottime_ns,
+                    utc=self._clock.utc,
+                ),
+                ReportRoutes(
+                    Reporting(
+                        self._writer,
+                        self._people,
+                        History(config.box.database),
+                        boot=self._boot,
+                        now=boottime_ns,
+                        utc=self._clock.utc,
+                        upload=config.reports.upload,
+                    )
+                ),
+                ExportRoutes(
+                    Exporting(self._people, History(config.box.database), config.box.data, self._clock.utc)
+                ),
                 ImportRoutes(Importing(self._writer, patients, config.beds, lambda: has_room(config))),
             ],
+            known=self._signing.entrance,
         )
         self._wake = asyncio.Event()
 
@@ -233,9 +263,11 @@ class Daemon:
         await self._writer.start()
         for bed, occupant in (await self._sessions.restore()).items():
             self._writer.occupied(bed, occupant)
+        await self._settings.restore()
         await self._wishes.restore()
         await self._devices.restore()
-        await self._restore_alarms()
+        await self._signing.restore()
+        await self._beds.restore()
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -245,6 +277,9 @@ class Daemon:
                     tasks.create_task(self._carry(), name="way of a sample"),
                     tasks.create_task(self._clock.run(), name="clock"),
                     tasks.create_task(self._devices.run(), name="devices"),
+                    tasks.create_task(self._crashes.run(), name="crash reports"),
+                    tasks.create_task(self._signing.run(), name="people"),
+                    tasks.create_task(self._care.run(stop.set, self._writes), name="care"),
                 ]
                 if self._loudspeaker is not None:
                     running.append(tasks.create_task(self._loudspeaker.run(), name="sound"))
@@ -252,13 +287,18 @@ class Daemon:
                 await stop.wait()
                 await asyncio.to_thread(self._acquisition.stop)
                 while items := self._acquisition.drain(ITEMS_A_SLICE):
-                    self._push(items)
+                    self._beds.push(items)
                 for task in running:
                     task.cancel()
         finally:
             await asyncio.to_thread(self._acquisition.stop)
             await self._writer.stop()
+            await self._signing.close()
             await self._people.close()
+
+    async def _writes(self) -> None:
+        """Ends when the store answers."""
+        await History(self._config.box.database).ask(lambda reader: reader.boots())
 
     async def _carry(self) -> None:
         """Items from the acquisition thread through the beds, in slices."""
@@ -266,82 +306,22 @@ class Daemon:
             await self._wake.wait()
             self._wake.clear()
             while items := self._acquisition.drain(ITEMS_A_SLICE):
-                self._push(items)
+                self._beds.push(items)
                 if len(items) < ITEMS_A_SLICE:
                     break
                 await asyncio.sleep(0)
 
-    def _push(self, items: Sequence[tuple[str, Item]]) -> None:
-        for bed, item in items:
-            if isinstance(item, Tick) or (isinstance(item, Fact) and not item.bed):
-                for bedside in self._bedsides.values():
-                    bedside.push(item)
-                if isinstance(item, Tick):
-                    self._sound(item)
-                    for fact in self._screens.judge(item.t_ns):
-                        self._bedsides[fact.bed].push(fact)
-            else:
-                self._bedsides[bed].push(item)
-
-    def _engine(self, own: Settings, first: int) -> AlarmEngine:
-        limits = Limits(own=own)
-        for refusal in limits.refused:
-            log.error(
-                "alarms: a limit that was kept cannot be: %s", say(refusal.text, **_filled(refusal.values))
-            )
-        return AlarmEngine(limits, boot=self._boot, first=first)
-
-    async def _restore_alarms(self) -> None:
-        """Go on where the last process stood. Limits are this patient's whatever the boot; the rest is for resume.py to judge."""
-        history = History(self._config.box.database)
-        kept: dict[str, AlarmsKept] = {}
-        try:
-            async with asyncio.timeout(RESTORED_WITHIN_S):
-                kept = await history.ask(lambda reader: reader.alarm_states())
-        except (sqlite3.Error, OSError, ValueError, TimeoutError) as error:
-            log.error("alarms: what was kept cannot be read: %s", error)  # noqa: TRY400 - a state of the disk
-        kept |= self._handover.read()  # of this boot, and newer
-        for bed, state in kept.items():
-            if bed in self._bedsides:
-                resumed = self._bedsides[bed].restore(state.limits, dict(state.state), boottime_ns())
-                log.info("alarms: bed %s %s", bed, "goes on" if resumed else "is judged anew")
-
-    def _sound(self, tick: Tick) -> None:
-        """What shall be heard now. An engine that no longer judges gives no heartbeat: the sound process says so by itself."""
-        beds = self._bedsides.values()
-        if self._loudspeaker is not None and all(b.alarms.judged_ns >= tick.t_ns for b in beds):
-            self._loudspeaker.want(self._wanting.wanted)
-
-    def _signal(self, bed: str, item: Item, changes: Sequence[Change]) -> None:
-        """The first to hear of a change: it is handed over before anybody can have seen it."""
-        if isinstance(item, Tick):
-            alarms = self._bedsides[bed].alarms
-            if alarms.kept["t_ns"] == item.t_ns:
-                self._handover.write(bed, AlarmsKept(item.t_ns, alarms.own, alarms.kept))
-            self._wanting.take(bed, alarms.picture(), changes)
-        for change in changes:
-            asked = self._asked.get(change.command)
-            if asked is not None and not asked.done():
-                refused = change.kind is ChangeKind.REFUSED
-                asked.set_result(say(change.text, **_filled(change.values)) if refused else "")
+    def _ticked(self, tick: Tick) -> list[Fact]:
+        """All beds have judged a Tick."""
+        self._care.ticked(tick.t_ns)
+        return self._screens.judge(tick.t_ns)
 
     def _clock_changed(self, seen: Seen) -> None:
         self._writer.clock_offset(seen.offset_ns, is_set=seen.is_set)
 
     def _everywhere(self, fact: Fact) -> None:
-        for bedside in self._bedsides.values():
-            bedside.push(fact)
-
-    def _store(self, bed: str, item: Item, findings: Sequence[Finding], changes: Sequence[Change]) -> None:
-        told = self._dispatch.push(bed, item, findings, changes)
-        self._writer.offer(bed, item, findings, changes, told)
-        self._devices.hear(item)
-        if not isinstance(item, Tick):
-            return
-        if changes or item.t_ns - self._kept_ns.get(bed, 0) >= KEPT_EVERY_NS:
-            self._kept_ns[bed] = item.t_ns
-            alarms = self._bedsides[bed].alarms
-            self._writer.keep(bed, AlarmsKept(alarms.kept["t_ns"], alarms.own, alarms.kept))
+        crash.heard(fact)
+        self._beds.everywhere(fact)
 
     def _act(self, act: Act) -> asyncio.Future[str] | None:
         """Hand in an act of a screen."""
@@ -349,18 +329,19 @@ class Daemon:
             refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             refused.set_result("patients are admitted and discharged at /sessions")
             return refused
-        values = act.values if act.verb == "display" else {"screen": ACTOR, **act.values}
-        return self._obey(
-            Command(act.id, boottime_ns(), act.bed, ACTOR, act.verb, tuple(sorted(values.items())))
-        )
+        by = acting()
+        actor = by.name if by else BEDSIDE
+        values = act.values if act.verb == "display" else {"screen": actor, **act.values}
+        command = Command(act.id, boottime_ns(), act.bed, actor, act.verb, tuple(sorted(values.items())))
+        decided = self._obey(command)
+        if act.verb not in DEVICE_VERBS:  # those have rows of their own
+            stay = self._patients.here.get(act.bed)
+            self._signing.acted(command, stay.patient.patient_id if stay else "", decided)
+        return decided
 
     def _obey(self, command: Command) -> asyncio.Future[str] | None:
-        """A Command through its bed. One on alarms is decided at the next Tick, and only then is it done or refused."""
-        decided: asyncio.Future[str] | None = None
-        if command.verb in VERBS:
-            decided = self._asked[command.id] = asyncio.get_running_loop().create_future()
-            decided.add_done_callback(lambda _: self._asked.pop(command.id))
-        self._bedsides[command.bed].push(command)
+        """A Command through its bed; one on a device is decided by the device."""
+        decided = self._beds.obey(command)
         return self._devices.obey(command) if command.verb in DEVICE_VERBS else decided
 
     def _occupy(self, bed: str, patient: Patient | None) -> None:
@@ -378,20 +359,3 @@ class Daemon:
 
     def _listening(self) -> None:
         log.info("listening on %s", self._config.box.socket)
-
-
-def quota_of(store: Store) -> Quota:
-    mb = 1_000_000
-    return Quota(
-        store.waveform_mb * mb, store.numbers_mb * mb, store.keep_free_mb * mb, store.ballast_mb * mb
-    )
-
-
-def has_room(config: Config) -> bool:
-    """Whether an import leaves the live recording, which gives way by itself, more than the room it must have."""
-    return free_bytes(config.box.data) > 2 * config.store.keep_free_mb * 1_000_000
-
-
-def _filled(values: Values) -> dict[str, str]:
-    """What fills the places of a sentence, as text."""
-    return {name: value if isinstance(value, str) else f"{value:g}" for name, value in values}

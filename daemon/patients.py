@@ -210,6 +210,27 @@ class Patients:
 
         await self._file.run(write)
 
+    async def record_move(
+        self, bed: str, to: str, left: Signed, came: Signed, body: Mapping[str, Any]
+    ) -> None:
+        """Who was at `bed` is at `to`: `left` and `came` are the acts there. Raises sqlite3.Error, OSError, KeyError."""
+        patient = self.here.pop(bed).patient
+        self.here[to] = Stay(to, patient, came.utc_ns, came.command)
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE stays SET discharged_utc_ns = ?, discharged_by = ? WHERE bed = ? AND discharged_by IS NULL",
+                (left.utc_ns, left.command, bed),
+            )
+            db.execute(
+                "INSERT INTO stays (bed, patient, admitted_utc_ns, admitted_by) VALUES (?, ?, ?, ?)",
+                (to, patient.patient_id, came.utc_ns, came.command),
+            )
+            audit.append(db, _entry("move_away", bed, patient.patient_id, left, {"to": to}))
+            audit.append(db, _entry("move", to, patient.patient_id, came, {"from": bed, **body}))
+
+        await self._file.run(write)
+
     async def complete(self, acts: Iterable[tuple[Signed, str, str]]) -> None:
         """Acts (signed, verb, bed) that vitald.db has and the audit perhaps not. Raises sqlite3.Error, OSError."""
         entries = [_entry(verb, bed, "", by, {"completed": True}) for by, verb, bed in acts]

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 
 from daemon.contracts.times import instant
@@ -46,7 +46,7 @@ class Sessions:
     """`obey` puts a Command through its bed: None, or a future of the reason in words for which alarms refused it ("" = done).
 
     `saved` waits until the Command with an id is on the disk; `utc` is UTC in ns, and whether the clock can be believed;
-    `changed` hears of a bed where somebody else is now.
+    `own_limits` are a bed's alarm limits that are not the ward's (row -> key -> value); `changed` hears of a bed where somebody else is now.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Sessions:
         utc: Callable[[], tuple[int, bool]],
         obey: Callable[[Command], asyncio.Future[str] | None],
         saved: Callable[[str], Awaitable[None]],
+        own_limits: Callable[[str], Mapping[str, Mapping[str, float | bool]]] = lambda bed: {},  # noqa: ARG005 - none
         changed: Callable[[str, Patient | None], None] = lambda bed, patient: None,  # noqa: ARG005 - nobody listens
     ) -> None:
         self._beds = beds
@@ -68,6 +69,7 @@ class Sessions:
         self._utc = utc
         self._obey = obey
         self._saved = saved
+        self._own_limits = own_limits
         self._changed = changed
         self._turn = asyncio.Lock()
 
@@ -128,7 +130,11 @@ class Sessions:
     async def _carry_out(self, act: SessionAct) -> SessionActed:
         if act.bed not in self._beds:
             raise NotPossible(f"there is no bed {act.bed}")
+        if act.verb == "move":
+            return await self._move(act)
         utc_ns, is_set = self._utc()
+        if act.verb == "admit" and act.unknown:
+            act = act.model_copy(update={"patient": {"full_name": await self._unknown()}})
         patient = self._asked_of(act, utc_ns)
         values = {"screen": act.screen}
         if patient is not None:
@@ -136,14 +142,7 @@ class Sessions:
         command = Command(
             act.id, self._now(), act.bed, act.actor, VERBS[act.verb], tuple(sorted(values.items()))
         )
-        decided = self._obey(command)
-        if decided is not None:
-            try:
-                refusal = await asyncio.wait_for(decided, DECIDED_WITHIN_S)
-            except TimeoutError:
-                refusal = say("alarm.refused.no_answer")
-            if refusal:
-                raise NotPossible(refusal)
+        await self._decided(self._obey(command))
         saved = await self._is_saved(act.id)
         await self._record(act, patient, Signed(act.id, act.actor, utc_ns, is_set))
         stay = self._patients.here.get(act.bed)
@@ -154,6 +153,64 @@ class Sessions:
             session=await self._current(act.bed) if saved else "",
             patient_id=stay.patient.patient_id if stay else "",
         )
+
+    async def _decided(self, *acts: asyncio.Future[str] | None) -> None:
+        """Wait until alarms have decided. Raises `NotPossible` with the reason of the first refusal."""
+        for decided in acts:
+            if decided is None:
+                continue
+            try:
+                refusal = await asyncio.wait_for(decided, DECIDED_WITHIN_S)
+            except TimeoutError:
+                refusal = say("alarm.refused.no_answer")
+            if refusal:
+                raise NotPossible(refusal)
+
+    async def _move(self, act: SessionAct) -> SessionActed:
+        """Discharge here and admission there, handed in together: one transaction of the store has both."""
+        stay = self._patients.here.get(act.bed)
+        if stay is None:
+            raise NotPossible("nobody is admitted to the bed")
+        if act.to not in self._beds or act.to == act.bed:
+            raise NotPossible(f"there is no other bed {act.to}")
+        if act.to in self._patients.here:
+            raise NotPossible("the bed has a patient: discharge first")
+        (utc_ns, is_set), now_ns, left = self._utc(), self._now(), f"{act.id}-left"
+        limits = _as_values(self._own_limits(act.bed)) if act.keep_limits else {}
+        told = (("patient", _json(stay.patient, self._today())), ("screen", act.screen))
+        ends = self._obey(Command(left, now_ns, act.bed, act.actor, "discharge", (("screen", act.screen),)))
+        begins = self._obey(Command(act.id, now_ns, act.to, act.actor, "admit", told))
+        await self._decided(ends, begins)
+        if limits:
+            values = tuple(sorted({**limits, "screen": act.screen}.items()))
+            along = Command(f"{act.id}-limits", self._now(), act.to, act.actor, "limits", values)
+            await self._decided(self._obey(along))
+        saved = await self._is_saved(act.id)
+        signed = [Signed(command, act.actor, utc_ns, is_set) for command in (left, act.id)]
+        body = {"limits": limits, "screen": act.screen}
+        try:
+            await self._patients.record_move(act.bed, act.to, signed[0], signed[1], body)
+        except (sqlite3.Error, OSError) as error:
+            log.error("patients: box.db cannot be written, the next start makes up for it: %s", error)  # noqa: TRY400 - a state of the disk
+        for bed in (act.bed, act.to):
+            self._changed(bed, self._patient(bed))
+        session = await self._current(act.to) if saved else ""
+        return SessionActed(
+            id=act.id, acted=True, saved=saved, session=session, patient_id=stay.patient.patient_id
+        )
+
+    async def _unknown(self) -> str:
+        """A name that nobody has had here: "Unknown 3"."""
+        begin = say("patient.unknown_name").strip()
+        try:
+            known = [patient.full_name for patient in await self._patients.find(begin, 10_000)]
+        except (sqlite3.Error, OSError):
+            known = []
+        known += [stay.patient.full_name for stay in self._patients.here.values()]
+        numbers = [
+            int(name.removeprefix(begin)) for name in known if name.removeprefix(begin).strip().isdecimal()
+        ]
+        return say("patient.unknown_name", number=str(max(numbers, default=0) + 1))
 
     def _asked_of(self, act: SessionAct, utc_ns: int) -> Patient | None:
         """The patient to be admitted; raises for what is not possible."""
@@ -201,6 +258,15 @@ class Sessions:
 
     def _today(self) -> date:
         return datetime.fromtimestamp(max(self._utc()[0], 0) / 1e9, UTC).date()
+
+
+def _as_values(limits: Mapping[str, Mapping[str, float | bool]]) -> dict[str, str]:
+    """Limits as a Command has them."""
+    return {
+        f"{row}.{key}": str(value).lower() if isinstance(value, bool) else f"{value:g}"
+        for row, keys in limits.items()
+        for key, value in keys.items()
+    }
 
 
 def _json(patient: Patient, day: date) -> str:

@@ -19,15 +19,20 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import ValidationError
 
+from daemon import journal
+from daemon.appliance.notify import Notify
 from daemon.config import Config
 from daemon.control.nights import NightAsked
 from daemon.control.work import LoadState, RehearsalAsked, RehearsalState, StripAsked
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.tables import load_qrs_table
 from daemon.exchange.cards import Cards
+from daemon.exchange.desk import ExportDesk
+from daemon.reports.desk import Desk
 from daemon.review.load import load
 from daemon.review.night import told_night, told_nights
 from daemon.review.rehearse import Cancelled, refusal, rehearse
+from daemon.review.routes import Review
 from daemon.review.strip import strip
 from daemon.store.reader import Reader, ask
 
@@ -41,7 +46,7 @@ log = logging.getLogger(__name__)
 
 def run_worker(config: Config) -> None:
     """Serve until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    journal.begin()
     asyncio.run(_until_stopped(config))
 
 
@@ -52,7 +57,9 @@ async def _until_stopped(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     async with working(config):
         log.info("listening on %s", config.work_socket)
+        alive = asyncio.create_task(Notify().alive(), name="worker: alive")
         await stop.wait()
+        alive.cancel()
 
 
 @asynccontextmanager
@@ -67,8 +74,13 @@ async def working(config: Config) -> AsyncIterator[None]:
     app.router.add_get("/rehearsal", worker.rehearsal)
     app.router.add_post("/rehearsal", worker.rehearse)
     app.router.add_delete("/rehearsal", worker.cancel)
+    Review(config, worker.ask).add_to(app)
     cards = Cards(config)
     cards.add_to(app)
+    exports = ExportDesk(config)
+    exports.add_to(app)
+    desk = Desk(config)
+    desk.add_to(app)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     socket = config.work_socket
@@ -77,10 +89,13 @@ async def working(config: Config) -> AsyncIterator[None]:
         socket.unlink(missing_ok=True)
         await web.UnixSite(runner, str(socket)).start()
         socket.chmod(0o660)
+        desk.start()
         yield
     finally:
         worker.stop.set()
         await cards.close()
+        await exports.close()
+        await desk.close()
         await runner.cleanup()
         socket.unlink(missing_ok=True)
 
@@ -100,7 +115,7 @@ class Worker:
         asked = await _read(StripAsked.model_validate_json, request)
         display = asked.display
         settings = DisplaySettings(display.mode, display.mains_hz, display.cleaning)
-        drawn = await self._ask(lambda r: strip(r, asked.boot, asked.bed, asked.t_ns, settings, self._table))
+        drawn = await self.ask(lambda r: strip(r, asked.boot, asked.bed, asked.t_ns, settings, self._table))
         return web.Response(body=drawn.encoded(), content_type="application/octet-stream")
 
     async def load(self, request: web.Request) -> web.Response:
@@ -111,12 +126,12 @@ class Worker:
         if not 0 < hours <= MOST_HOURS:
             raise web.HTTPBadRequest
         bed, now_ns = request.query.get("bed", ""), time.time_ns()
-        told: LoadState = await self._ask(lambda reader: load(reader, bed, hours, now_ns))
+        told: LoadState = await self.ask(lambda reader: load(reader, bed, hours, now_ns))
         return web.json_response(text=told.model_dump_json())
 
     async def nights(self, request: web.Request) -> web.Response:
         bed = request.query.get("bed", "")
-        told = await self._ask(lambda reader: told_nights(reader, bed))
+        told = await self.ask(lambda reader: told_nights(reader, bed))
         return web.json_response(text=told.model_dump_json())
 
     async def night(self, request: web.Request) -> web.Response:
@@ -124,7 +139,7 @@ class Worker:
             asked = NightAsked.model_validate(dict(request.query))
         except ValidationError:
             raise web.HTTPBadRequest from None
-        told = await self._ask(lambda reader: told_night(reader, asked))
+        told = await self.ask(lambda reader: told_night(reader, asked))
         if told is None:
             raise web.HTTPNotFound
         return web.json_response(text=told.model_dump_json())
@@ -164,7 +179,7 @@ class Worker:
             log.exception("rehearsal")
             self._rehearsal = RehearsalState(state="failed", asked=asked, refused=str(error))
 
-    async def _ask(self, question: Callable[[Reader], T]) -> T:
+    async def ask(self, question: Callable[[Reader], T]) -> T:
         """The store's answer; 503 where it cannot be read."""
         async with self._places:
             try:

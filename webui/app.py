@@ -9,10 +9,11 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -21,44 +22,60 @@ from daemon.config import Config
 from daemon.control.client import ControlClient, NotAnswering
 from daemon.control.messages import Act
 from daemon.control.work import WorkClient
+from daemon.model.permissions import VERBS
 from daemon.store.reader import History
-from webui import pages, security
+from webui import door, pages, preferences, security, signed
+from webui.api import table as api
 from webui.assets import Assets, foreign
+from webui.listening import listen
 from webui.live import Relay
 from webui.pages import (
+    assistant,
     bed,
     beds,
     calibrate,
     clouds,
+    crashes,
     devices,
+    exports,
     imports,
     load,
+    machines,
     metrics,
     nights,
+    people,
     proposals,
+    reports,
+    review,
     sessions,
+    settings,
+    signing,
 )
 from webui.past import Past
 
 log = logging.getLogger(__name__)
+
+Alive = Callable[[], Coroutine[Any, Any, None]]
+"""Tells whoever started the process that it is ready and lives (daemon/appliance/notify.py)."""
 
 _CLIENT = web.AppKey("client", ControlClient)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A web process that serves: the address of its first page, and the task that relays to its screens."""
+    """A web process that serves: the address of its first page, the task that relays to its screens, and what it answers."""
 
     address: str
     relay: asyncio.Task[None]
+    app: web.Application
 
 
-def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    asyncio.run(main(config))
+def run(config: Config, alive: Alive | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `alive` is told as long as pages are served."""
+    asyncio.run(main(config, alive))
 
 
-async def main(config: Config) -> None:
+async def main(config: Config, alive: Alive | None = None) -> None:
     """Serve until SIGTERM or SIGINT; the address stands on standard output as soon as pages are served.
 
     A relay that fails is a bug: it ends the process, and its supervisor starts a new one.
@@ -71,8 +88,11 @@ async def main(config: Config) -> None:
         sys.stdout.write(f"pages: {site.address}\n")
         sys.stdout.flush()
         stopped = asyncio.create_task(stop.wait(), name="web: signal")
+        lives = asyncio.create_task(alive(), name="web: alive") if alive is not None else None
         await asyncio.wait({stopped, site.relay}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        if lives is not None:
+            lives.cancel()
         if site.relay.done():
             site.relay.result()
 
@@ -85,15 +105,24 @@ async def serving(config: Config) -> AsyncIterator[Site]:
         relay = Relay(client, assets.digest)
         past = Past(History(config.box.database), worker, client)
         app = _application(config, client, relay, assets, past)
+        api.install(app, config, relay)
         nights.install(app, worker)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        review.install(app, worker)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            keepalive_timeout=security.HEAD_WITHIN_S,
+            lingering_time=security.LINGERS_S,
+        )
         await runner.setup()
         task = asyncio.create_task(relay.run(), name="web: relay")
         try:
-            await web.TCPSite(runner, config.web.host, config.web.port).start()
+            await listen(runner, config)
             host, port = runner.addresses[0][:2]
             log.info("pages on %s port %d, box at %s", host, port, config.box.socket)
-            yield Site(f"http://{f'[{host}]' if ':' in host else host}:{port}/", task)
+            yield Site(f"http://{f'[{host}]' if ':' in host else host}:{port}/", task, app)
         finally:
             relay.close()
             task.cancel()
@@ -105,11 +134,14 @@ def _application(
     config: Config, client: ControlClient, relay: Relay, assets: Assets, past: Past
 ) -> web.Application:
     app = web.Application(
-        middlewares=[security.guard(security.own_names(config.web.host))], client_max_size=64 * 1024
+        middlewares=[security.guard(security.own_names(config.web.host)), door.guard()],
+        client_max_size=security.LARGEST_BODY,
     )
     app.on_response_prepare.append(security.add_headers)
     app[_CLIENT] = client
+    signed.install(app, config)
     pages.install(app, config, assets)
+    preferences.install(app, config.box.socket)
     app.router.add_get("/", beds.page)
     app.router.add_get("/bed/{bed}", bed.page)
     app.router.add_get("/bed/{bed}/alarms", load.page)
@@ -119,9 +151,17 @@ def _application(
     app.router.add_post("/api/command", _command)
     past.install(app)
     sessions.install(app)
+    settings.install(app)
+    crashes.install(app)
+    assistant.install(app)
     imports.install(app)
+    exports.install(app)
+    reports.install(app)
     clouds.install(app)
     proposals.install(app)
+    signing.install(app)
+    people.install(app)
+    machines.install(app)
     metrics.install(app, client)
     app.router.add_get("/static/{digest}/{name:.+}", assets.serve)
     return app
@@ -134,6 +174,8 @@ async def _command(request: web.Request) -> web.Response:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return web.json_response({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, status=400)
+    if not signed.who(request).may(VERBS[act.verb]):
+        return signed.refused(request)
     try:
         acted = await request.app[_CLIENT].act(act)
     except NotAnswering as error:

@@ -43,6 +43,8 @@ class Relay:
         self._long: dict[tuple[str, str], bytes] = {}
         self._beds: dict[int, str] = {}
         self._silent_since: float | None = clock()
+        self.taps: list[Callable[[Said | WaveFrame | Silence], None]] = []
+        """Hear all that the daemon says; they never wait and never raise (webui/api/live.py)."""
 
     @property
     def viewers(self) -> tuple[Viewer, ...]:
@@ -100,6 +102,8 @@ class Relay:
 
     async def _listen(self) -> None:
         async for event in self._client.live():
+            for tap in self.taps:
+                tap(event)
             if isinstance(event, Silence):
                 if self._silent_since is None:
                     self._set_silent(self._clock())

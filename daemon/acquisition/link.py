@@ -85,6 +85,7 @@ class Link:
         self._why_lost = ""
         self._sized: tuple[StreamSpec, ...] | None = None
         self._closing = False
+        self.tapped: Callable[[bytes, Nanos], None] | None = None  # a technician's capture hears what arrives
 
     @property
     def is_open(self) -> bool:
@@ -134,6 +135,8 @@ class Link:
         now_ns = self._now()
         self._advance(now_ns)
         self._drained = True
+        if self.tapped is not None:
+            self.tapped(data, now_ns)
         self._unread.append(data)
         self._unread_bytes += len(data)
         self._arrived_ns = now_ns

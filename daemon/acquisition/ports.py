@@ -122,6 +122,14 @@ class Acquisition:
             reply = DeviceReply(bed, device, request, ok=False, text="not_attached", t_ns=self._now())
             self._rings.push(bed, "", reply)
 
+    def tap(self, name: str, hear: Callable[[bytes, Nanos], None] | None) -> bool:
+        """Whether there is a place of this name ("bed/label"): `hear` is called on the acquisition thread with all that arrives; None ends it."""
+        for link in self._links:
+            if link.name == name:
+                link.tapped = hear
+                return True
+        return False
+
     def stop(self, timeout_s: float = STOP_S) -> bool:
         """Bring the devices to rest, close the ports, end the thread. False if it did not end in time."""
         self._stopping.set()

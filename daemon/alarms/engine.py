@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from daemon.alarms import acts
 from daemon.alarms.conditions import NO, OTHERS, Verdict, Verdicts
-from daemon.alarms.limits import DELAY, Limits
+from daemon.alarms.limits import DELAY, Limits, Settings
 from daemon.alarms.needs import NEVER, Needs, needs_of
 from daemon.alarms.observed import ARMED, SECOND_NS, Observed
 from daemon.alarms.occurrence import Entry
@@ -65,6 +65,11 @@ class AlarmEngine:
         self._next_ripe_ns: Nanos = NEVER
         self._tick_ns: Nanos | None = None
         self._off_reminded_ns: Nanos = 0
+
+    def adopt(self, preset: Settings, *, pinned: bool) -> None:
+        """The ward's limits are others now (`Limits.adopt`)."""
+        self.limits.adopt(preset, pinned=pinned)
+        self._busy = self._all
 
     def step(self, item: Item, findings: Sequence[Finding] = ()) -> list[Change]:
         """Take one item with what analysis said of it. Changes come at Ticks only."""

@@ -157,6 +157,19 @@ class Limits:
         self._work_out()
         return old
 
+    def adopt(self, preset: Settings, *, pinned: bool) -> None:
+        """Another preset of the ward, one that `Limits(preset)` refuses nothing of. `pinned`: nothing changes for who is here now.
+
+        What was default and would change becomes this patient's own, so that it shows as such.
+        """
+        before = {place: self.value(*place) for row in ROWS for place in ((row, key) for key in keys_of(row))}
+        own = dict(self._own)
+        self._preset = {(row, key): value for row, values in preset.items() for key, value in values.items()}
+        self._own = {place: value for place, value in own.items() if value != self.default(*place)}
+        if pinned or self._crossing(self.value) is not None:
+            self._own = {place: value for place, value in before.items() if value != self.default(*place)}
+        self._work_out()
+
     def to_default(self) -> None:
         """Discharge: as for a new patient."""
         self._own.clear()

@@ -62,6 +62,11 @@ class Watch:
         """This patient's own settings as of the last Tick."""
         return self._own
 
+    def adopt(self, preset: Settings, *, pinned: bool) -> None:
+        """The ward's limits are others now; never refused (`Limits.adopt`)."""
+        self.engine.adopt(preset, pinned=pinned)
+        self._own = self.engine.limits.as_dict()
+
     def step(self, item: Item, findings: Sequence[Finding] = ()) -> list[Change]:
         """As `AlarmEngine.step`; never raises."""
         try:

@@ -13,7 +13,9 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from daemon.control.client import NotAnswering
+from daemon.control import acting
+from daemon.control.client import NotAnswering, NotPermitted
+from daemon.words import say
 
 ACTS_REMEMBERED = 1000
 
@@ -55,7 +57,10 @@ async def told_from_disk(answer: Awaitable[BaseModel]) -> web.Response:
 
 
 class SocketClient:
-    """The other end, as an asynchronous context manager. Everything raises `NotAnswering` where the daemon does not."""
+    """The other end, as an asynchronous context manager.
+
+    Everything raises `NotAnswering` where the daemon does not, and `NotPermitted` where whoever acts may not.
+    """
 
     WITHIN_S = 6.0
 
@@ -81,11 +86,13 @@ class SocketClient:
     ) -> T:
         """The answer to a request, also where it is a refusal of the message (400)."""
         body = None if message is None else message.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"} if body else {}
+        headers = acting.headers() | ({"Content-Type": "application/json"} if body else {})
         try:
             async with self._session.request(
                 method, path, data=body, headers=headers, params=query
             ) as response:
+                if response.status == 403:
+                    raise NotPermitted(say("access.refused"))
                 if response.status not in {200, 400}:
                     raise NotAnswering(await response.text())
                 return kind.model_validate_json(await response.read())

@@ -18,7 +18,9 @@ from urllib.parse import quote
 import aiohttp
 from pydantic import Field, TypeAdapter, ValidationError
 
+from daemon.control import acting
 from daemon.control.messages import Act, Acted, LimitsTold, Live, ScreensSeen, State
+from daemon.words import say
 
 SILENT_AFTER_S = 2.5
 """A daemon says its state every second. After this long without a word it counts as not answering."""
@@ -39,6 +41,10 @@ log = logging.getLogger(__name__)
 
 class NotAnswering(Exception):
     """The daemon could not be reached, or did not answer in time. Nothing is known about what was asked."""
+
+
+class NotPermitted(Exception):
+    """Whoever acts may not do that; the text says so in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +125,14 @@ class ControlClient:
     async def _ask(
         self, method: str, path: str, body: bytes | None = None, within_s: float = ANSWER_WITHIN_S
     ) -> bytes:
-        headers = {"Content-Type": "application/json"} if body else {}
+        headers = acting.headers() | ({"Content-Type": "application/json"} if body else {})
         asked = self._session.request(
             method, _BASE + path, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=within_s)
         )
         try:
             async with asked as response:
+                if response.status == 403:
+                    raise NotPermitted(say("access.refused"))
                 response.raise_for_status()
                 return await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

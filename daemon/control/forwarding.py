@@ -22,13 +22,17 @@ class _Message(BaseModel):
 
 
 class LaneTold(_Message):
-    """`waiting` records (about, where they are thousands) and about `waiting_bytes`; what was sent so far; `refused`: why the destination takes none of them."""
+    """`waiting` records (about, where they are thousands) and about `waiting_bytes`; what was sent so far; `refused`: why the destination takes none of them.
+
+    `confirmed`: the destination is done with every record up to this seq of the outbox.
+    """
 
     waiting: int = 0
     waiting_bytes: int = 0
     sent_records: int = 0
     sent_bytes: int = 0
     refused: str = ""
+    confirmed: int = 0
 
 
 class DestinationTold(_Message):

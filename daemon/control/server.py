@@ -12,6 +12,7 @@ from typing import Protocol
 from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
+from daemon.control.acting import Known, NobodyKnown, middleware, permitted_verb
 from daemon.control.asking import ActsOnce, first_fault, told
 from daemon.control.live import LiveHub, Subscription, displayed
 from daemon.control.messages import Act, Acted, ScreensSeen
@@ -39,7 +40,7 @@ class Server:
     """Serves the hub on a Unix socket, and `more` beside it.
 
     `act` carries out an operator's act on the caller's loop: at once (None), or it gives a future of the reason in words for
-    which it was refused, "" when it was done. `screens` hears which pages are open.
+    which it was refused, "" when it was done. `screens` hears which pages are open. `known` says who is signed in.
     """
 
     def __init__(
@@ -48,17 +49,19 @@ class Server:
         act: Callable[[Act], asyncio.Future[str] | None],
         screens: Callable[[ScreensSeen], None] = lambda _: None,
         more: Sequence[Routes] = (),
+        known: Known | None = None,
     ) -> None:
         self._hub = hub
         self._act = act
         self._screens = screens
         self._more = more
+        self._known = known or NobodyKnown()
         self._once: ActsOnce[Acted] = ActsOnce()
         self._readers: set[web.WebSocketResponse] = set()
 
     async def run(self, socket: Path, ready: Callable[[], None]) -> None:
         """Listen until cancelled. A socket left behind by a daemon that died is replaced; group members may connect."""
-        app = web.Application(client_max_size=LARGEST_REQUEST)
+        app = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[middleware(self._known)])
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
         app.router.add_get("/limits", self._limits)
@@ -103,6 +106,7 @@ class Server:
             act = Act.model_validate_json(await request.read())
         except ValidationError as error:
             return told(Acted(id="", acted=False, error=first_fault(error)), 400)
+        permitted_verb(request, act.verb)
         return told(await self._once.answer(act.id, act.verb, lambda: self._carry_out(act)))
 
     async def _carry_out(self, act: Act) -> Acted:

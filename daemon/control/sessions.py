@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from daemon.control.acting import permitted_verb
 from daemon.control.asking import ActsOnce, SocketClient, first_fault, told, told_from_disk
 
 MOST_SESSIONS = 1000
@@ -20,13 +21,15 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-SessionVerb = Literal["admit", "discharge", "start", "end"]
+SessionVerb = Literal["admit", "discharge", "move", "start", "end"]
 
 
 class SessionAct(_Message):
     """Admit a patient to a bed or discharge who is there; start a session now, or end it (the next begins by itself).
 
-    Of "admit", `patient` is what is known of the patient (daemon/patients.py: FIELDS). `actor` is who acts, `screen` where.
+    Of "admit", `patient` is what is known of the patient (daemon/patients.py: FIELDS). `actor` is who acts (the
+    daemon says so, whatever was sent), `screen` where. `unknown`: nobody knows who it is, a name is made.
+    "move" brings who is there to the bed `to`; the patient's own alarm limits go along, unless `keep_limits` is false.
     """
 
     id: str = Field(min_length=8, max_length=64)
@@ -35,6 +38,9 @@ class SessionAct(_Message):
     patient: dict[str, str] = Field(default_factory=dict)
     actor: str = Field("", max_length=100)
     screen: str = Field("", max_length=100)
+    unknown: bool = False
+    to: str = ""
+    keep_limits: bool = True
 
 
 class SessionActed(_Message):
@@ -122,6 +128,7 @@ class SessionRoutes:
             act = SessionAct.model_validate_json(await request.read())
         except ValidationError as error:
             return told(SessionActed(id="", acted=False, error=first_fault(error)), 400)
+        act = act.model_copy(update={"actor": permitted_verb(request, act.verb).name})
         return await told_from_disk(self._once.answer(act.id, act.verb, lambda: self._sessions.act(act)))
 
     async def _list(self, request: web.Request) -> web.Response:

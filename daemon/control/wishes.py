@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from daemon.control.acting import permitted_verb
 from daemon.control.asking import ActsOnce, SocketClient, first_fault, told, told_from_disk
 
 
@@ -66,7 +67,7 @@ class ProposalsTold(_Message):
 
 
 class ProposalAct(_Message):
-    """A person at the bed agrees to a proposal, or does not. `actor` is who, `screen` where."""
+    """A person at the bed agrees to a proposal, or does not. `actor` is who (the daemon says so, whatever was sent), `screen` where."""
 
     id: str = Field(min_length=8, max_length=64)
     bed: str
@@ -122,6 +123,7 @@ class WishRoutes:
             act = ProposalAct.model_validate_json(await request.read())
         except ValidationError as error:
             return told(ProposalActed(id="", acted=False, error=first_fault(error)), 400)
+        act = act.model_copy(update={"actor": permitted_verb(request, act.verb).name})
         return await told_from_disk(self._once.answer(act.id, act.verb, lambda: self._wishes.act(act)))
 
 

@@ -2,7 +2,7 @@
 
 `POST /strip` answers a strip around an alarm (review/strip.py), `GET /load` how alarms load a bed, `GET /nights` and `GET /night` nights of breathing therapy (nights.py). One rehearsal runs at a
 time: `POST /rehearsal` begins it, `GET /rehearsal` says how far it is, `DELETE /rehearsal` ends it; and in the same way one
-`/import` of a device's card.
+`/import` of a device's card. What was recorded is asked for as control/review.py says.
 """
 
 from __future__ import annotations
@@ -18,9 +18,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from daemon.control.client import NotAnswering
 from daemon.control.messages import DisplayState
 from daemon.control.nights import NightAsked, NightsTold, NightTold
+from daemon.control.review import (
+    CertificateTold,
+    DisclosureAsked,
+    GapsAsked,
+    TrendAsked,
+    TrendTold,
+    WhyAsked,
+    WhyTold,
+)
 
 ANSWER_WITHIN_S = 20.0
 """Longer than a strip takes on a busy box; who waits is a person."""
+
+AGAIN_WITHIN_S = 90.0
+"""Analysis over some minutes of twelve leads, or every stored second of two days."""
 
 LONGEST_H = 24.0
 _BASE = "http://worker"
@@ -131,6 +143,10 @@ class ImportState(_Message):
     refused: str = ""
 
 
+class NotThere(NotAnswering):
+    """The worker answers that it has nothing like what was asked for."""
+
+
 class WorkClient:
     """A client of the worker's socket, as an asynchronous context manager."""
 
@@ -167,6 +183,25 @@ class WorkClient:
         query = urlencode(asked.model_dump(mode="json"))
         return NightTold.model_validate_json(await self._ask("GET", f"/night?{query}"))
 
+    async def trends(self, asked: TrendAsked) -> TrendTold:
+        """Measurements over a span. Raises `NotAnswering`."""
+        return TrendTold.model_validate_json(await self._ask("POST", "/trends", asked))
+
+    async def disclosure(self, asked: DisclosureAsked) -> bytes:
+        """Rows of every lead, encoded as review/disclosure.py says. Raises `NotAnswering`."""
+        return await self._ask("POST", "/disclosure", asked)
+
+    async def gaps(self, asked: GapsAsked) -> CertificateTold:
+        """What is missing of a span. Raises `NotAnswering`."""
+        return CertificateTold.model_validate_json(await self._ask("POST", "/gaps", asked, AGAIN_WITHIN_S))
+
+    async def why(self, asked: WhyAsked) -> WhyTold | None:
+        """What a value was decided from; None where nothing like it is stored. Raises `NotAnswering`."""
+        try:
+            return WhyTold.model_validate_json(await self._ask("POST", "/why", asked, AGAIN_WITHIN_S))
+        except NotThere:
+            return None
+
     async def rehearsal(self) -> RehearsalState:
         """How far the rehearsal is. Raises `NotAnswering`."""
         return RehearsalState.model_validate_json(await self._ask("GET", "/rehearsal"))
@@ -191,10 +226,15 @@ class WorkClient:
         """End the import; what it has taken in stays. Raises `NotAnswering`."""
         return ImportState.model_validate_json(await self._ask("DELETE", "/import"))
 
-    async def _ask(self, method: str, path: str, message: BaseModel | None = None) -> bytes:
+    async def _ask(
+        self, method: str, path: str, message: BaseModel | None = None, within_s: float = ANSWER_WITHIN_S
+    ) -> bytes:
         body = None if message is None else message.model_dump_json().encode()
+        within = aiohttp.ClientTimeout(total=within_s)
         try:
-            async with self._session.request(method, _BASE + path, data=body) as response:
+            async with self._session.request(method, _BASE + path, data=body, timeout=within) as response:
+                if response.status == 404:
+                    raise NotThere(path)
                 response.raise_for_status()
                 return await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

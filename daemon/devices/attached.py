@@ -82,6 +82,10 @@ class AttachedDevices:
         seen = self._seen.get(serial)
         return None if seen is None else seen.bed
 
+    def answering(self) -> Mapping[str, str]:
+        """The devices that answer now, and their beds (daemon/ownership.py)."""
+        return {device: seen.bed for device, seen in self._seen.items() if seen.state is LinkState.STREAMING}
+
     def settable(self, serial: str) -> Collection[str]:
         """What can be set on it, by the contract's names."""
         offered = set(self._offered(serial))

@@ -11,14 +11,16 @@ import fcntl
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from daemon import journal
 from daemon.config import BadConfig, Config, Sound
 from daemon.model.alarms import Priority
 from daemon.model.signals import Nanos
@@ -39,6 +41,9 @@ from daemon.signals.player import Player
 from daemon.signals.relay import Relay
 
 log = logging.getLogger(__name__)
+
+Alive = Callable[[], Coroutine[Any, Any, None]]
+"""Tells whoever started the process that it is ready and lives (appliance/notify.py)."""
 
 STARTS_WITHIN_NS: Nanos = 30_000_000_000
 """After our own start the daemon may take so long to speak first: it starts with us, and recovers its store."""
@@ -168,8 +173,8 @@ class SoundProcess:
         self._outputs = outputs
         self._speaking: asyncio.StreamWriter | None = None
 
-    async def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
+    async def run(self, alive: Alive | None = None) -> None:
+        """Until SIGTERM or SIGINT. `alive` is told as long as this loop goes round."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -185,6 +190,8 @@ class SoundProcess:
                     tasks.create_task(self._look(), name="look"),
                     tasks.create_task(self._say(), name="say"),
                 ]
+                if alive is not None:
+                    running.append(tasks.create_task(alive(), name="alive"))
                 await stop.wait()
                 for task in running:
                     task.cancel()
@@ -263,9 +270,9 @@ class SoundProcess:
                 self._speaking = None
 
 
-def run_sound(config: Config) -> int:
+def run_sound(config: Config, alive: Alive | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises `BadConfig` where the socket cannot be had."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    journal.begin()
     socket = config.sound_socket
     with ExitStack() as held:
         try:
@@ -273,7 +280,8 @@ def run_sound(config: Config) -> int:
             _hold_alone(socket, held)
         except OSError as error:
             raise BadConfig(f"sound.socket: {socket}: {error.strerror}") from None
-        asyncio.run(SoundProcess(socket, config.sound.device, outputs_of(config.sound), boottime_ns).run())
+        process = SoundProcess(socket, config.sound.device, outputs_of(config.sound), boottime_ns)
+        asyncio.run(process.run(alive))
     return 0
 
 

@@ -27,7 +27,7 @@ class Wanting:
 
     def __init__(self, volume: int, *, melodies: bool = False) -> None:
         self.volume = volume
-        self._melodies = melodies
+        self.melodies = melodies
         self._beds: dict[str, AlarmPicture] = {}
         self._silenced = 0
         self._once = Once()
@@ -58,7 +58,7 @@ class Wanting:
                 newest, group = max(began, default=0), picture.group
         return Wanted(
             sound=sound,
-            group=group if self._melodies else GENERAL,
+            group=group if self.melodies else GENERAL,
             newest_ns=newest,
             silenced=self._silenced,
             shown=_highest(picture.worst for picture in self._beds.values()),

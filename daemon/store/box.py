@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +37,8 @@ class BoxFile:
             try:
                 if self._db is None:
                     self._db = await self._open()
-                return await self._db.run(lambda db: _transaction(db, work))
+                whose = copy_context()  # whose act it is, for the audit
+                return await self._db.run(lambda db: whose.run(_transaction, db, work))
             except (sqlite3.Error, OSError) as error:
                 if not isinstance(error, sqlite3.IntegrityError):
                     await self._close()

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from daemon import audit
+from daemon.control.acting import NobodyKnown, middleware
 from daemon.control.client import NotAnswering
 from daemon.control.sessions import SessionAct, SessionClient, SessionRoutes
 from daemon.model.signals import Channel, Command, Quantity, SampleBlock, Segment, Stream
@@ -36,6 +37,7 @@ class House:
         self.folder = folder
         self.now_ns = 10 * S
         self.refuse = ""
+        self.limits: dict[str, dict[str, float | bool]] = {}
         self.commands: list[Command] = []
         self.shown: dict[str, str] = {}
         self.stream = Stream("ECG-1", "ecg", 500.0, (Channel("II", Quantity.ECG, "mV", 0.005),))
@@ -50,6 +52,7 @@ class House:
         self.sessions = Sessions(
             ("1", "2"), Patients(self.box), History(self.folder / "vitald.db"), now=lambda: self.now_ns,
             utc=lambda: (UTC_NS + self.now_ns, True), obey=self._obey, saved=acknowledged.wait,
+            own_limits=lambda bed: self.limits if bed == "1" else {},
             changed=lambda bed, patient: self.shown.__setitem__(bed, patient.full_name if patient else ""),
         )  # fmt: skip
         await self.writer.start()
@@ -220,7 +223,7 @@ async def test_a_session_is_found_by_its_name_and_by_its_uuid(house, tmp_path):
 
 @pytest.fixture
 async def served(house, tmp_path) -> Callable[[], Awaitable[SessionClient]]:
-    app = web.Application()
+    app = web.Application(middlewares=[middleware(NobodyKnown())])
     SessionRoutes(house.sessions).add_to(app)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -261,3 +264,62 @@ async def test_a_daemon_that_is_not_there_is_said(tmp_path):
     async with SessionClient(tmp_path / "none.sock") as client:
         with pytest.raises(NotAnswering):
             await client.patients()
+
+
+async def test_a_patient_moves_with_the_limits_and_is_never_at_two_beds(house, tmp_path):
+    house.limits = {"hr_high": {"above": 140.0}, "couplet": {"on": True}}
+    await house.act("admit", **NAME)
+    house.samples(2)
+    moved = await house.sessions.act(
+        SessionAct(id="move-act-1", bed="1", verb="move", to="2", actor="nurse", screen="s1")
+    )
+    assert (moved.acted, moved.saved, moved.error) == (True, True, "")
+    assert house.shown == {"1": "", "2": "John Doe"}
+    verbs = [(c.bed, c.verb) for c in house.commands]
+    assert verbs == [("1", "admit"), ("1", "discharge"), ("2", "admit"), ("2", "limits")]
+    assert dict(house.commands[-1].values) == {
+        "hr_high.above": "140",
+        "couplet.on": "true",
+        "screen": "s1",
+    }
+    first, second = (
+        (await house.sessions.sessions(None, None, 10)).sessions[-1],
+        (await house.sessions.sessions("2", None, 10)).sessions[0],
+    )
+    assert (first.ended_by, second.full_name, second.ended_at) == ("discharge", "John Doe", None)
+    told = ask_box(tmp_path / "box.db", audit.entries)
+    assert [(e["act"], e["bed"], e["command"]) for e in told[-2:]] == [
+        ("move_away", "1", "move-act-1-left"),
+        ("move", "2", "move-act-1"),
+    ]
+    assert told[-1]["body"]["from"] == "1"
+    assert ask_box(tmp_path / "box.db", audit.broken_at) is None
+
+    async def refusal(bed: str, to: str) -> str:
+        act = SessionAct(id=str(uuid.uuid4()), bed=bed, verb="move", to=to)
+        return (await house.sessions.act(act)).error
+
+    assert "nobody" in await refusal("1", "2")
+    assert "no other bed" in await refusal("2", "9")
+    assert "no other bed" in await refusal("2", "2")
+    await house.act("admit", full_name="Jane Roe")
+    assert "discharge first" in await refusal("2", "1")
+    again = Patients(house.box)
+    await again.restore({}, ("1", "2"))
+    assert {bed: stay.patient.full_name for bed, stay in again.here.items()} == {
+        "1": "Jane Roe",
+        "2": "John Doe",
+    }
+
+
+async def test_who_nobody_knows_gets_a_number_that_nobody_had(house):
+    async def admit(bed: str):
+        return await house.sessions.act(
+            SessionAct(id=str(uuid.uuid4()), bed=bed, verb="admit", unknown=True, actor="nurse")
+        )
+
+    assert (await admit("1")).acted
+    await house.act("admit", "2", full_name="Unknown 7")
+    await house.act("discharge", "1")
+    assert (await admit("1")).acted
+    assert house.shown == {"1": "Unknown 8", "2": "Unknown 7"}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from benchmarks._box import Box
+from daemon.control.people import PeopleClient, PersonAct
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -32,6 +36,40 @@ def page(chromium):
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     yield context.new_page()
     context.close()
+
+
+PASSWORD = "four words in a row"
+
+
+@pytest.fixture
+def signed_in():
+    """`signed_in(page, url, control socket, role)`: a person is made by the command line's way, and signs in at the page."""
+
+    def enter(page, url: str, socket: Path, role: str) -> str:
+        name = f"Nora {role.capitalize()}"
+        act = PersonAct(
+            id=str(uuid.uuid4()),
+            verb="add",
+            values={"full_name": name},
+            role=role,
+            password=PASSWORD,
+            keeps=True,
+        )
+
+        async def make():
+            async with PeopleClient(socket) as client:
+                return await client.person(act)
+
+        # a browser's driver has this thread's loop
+        made = ThreadPoolExecutor(1).submit(asyncio.run, make()).result()
+        assert made.acted, made.error
+        given = {"identifier": name, "password": PASSWORD}
+        headers = {"Origin": url.rstrip("/")}
+        told = page.request.post(f"{url}api/sign-in", data=given, headers=headers).json()
+        assert told["name"] == name, told
+        return name
+
+    return enter
 
 
 @pytest.fixture

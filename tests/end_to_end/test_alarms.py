@@ -125,6 +125,6 @@ async def test_asystole_is_an_alarm_can_be_acknowledged_and_outlives_the_daemon(
     }  # the kill may come before the first row is on the disk, and no screen knows
     assert kinds.count("resumed") == 2
     [acknowledged] = [body for body in one if body["kind"] == "acknowledged"]
-    assert (acknowledged["actor"], acknowledged["screen"]) == ("bedside screen", "bed 1")
+    assert (acknowledged["actor"][:9], acknowledged["screen"]) == ("console (", "bed 1")
     assert [e.body["values"]["new"] for e in log if e.body["kind"] == "limits_set"] == [55.0]
     assert [e.body["kind"] for e in log].count("refused") == 1

@@ -52,8 +52,9 @@ def shows(page, figure, low, high, timeout_s=START_S):
     )
 
 
-def test_one_page_shows_every_device_live_and_sets_the_pressure(bedside, page):
-    _, url = bedside
+def test_one_page_shows_every_device_live_and_sets_the_pressure(bedside, page, signed_in):
+    folder, url = bedside
+    signed_in(page, url, folder / "run" / "control.sock", "nurse")
     page.goto(url)
     shows(page, "spo2", 94, 100)
     shows(page, "o2-purity", 85, 97)
@@ -90,8 +91,9 @@ def test_an_unplugged_oximeter_blanks_its_number_within_three_seconds_and_comes_
     assert blank_s < 4.5  # three seconds of life, and a second in which the last number may have been said
 
 
-def test_the_night_so_far_can_be_looked_at(bedside, page):
-    _, url = bedside
+def test_the_night_so_far_can_be_looked_at(bedside, page, signed_in):
+    folder, url = bedside
+    signed_in(page, url, folder / "run" / "control.sock", "clinician")
     page.goto(f"{url}bed/1/night")
     page.wait_for_selector("#chart .main-svg", timeout=30_000)
     page.wait_for_selector("#figures [data-figure=pressure_median]", timeout=20_000)

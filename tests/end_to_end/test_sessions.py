@@ -41,7 +41,7 @@ def until(condition: Callable[[], object], within_s: float = 30.0):
 def test_a_stay_from_admission_over_a_crash_to_discharge(tmp_path, vitald):
     with Box(tmp_path) as box:
         until(lambda: (answer := vitald(box, "list"))[0] == 0 and answer[1]["sessions"])
-        code, admitted = vitald(box, "admit", "1", "--name", "John Doe", "--age", "45", "--by", "nurse")
+        code, admitted = vitald(box, "admit", "1", "--name", "John Doe", "--age", "45")
         assert (code, admitted["saved"]) == (0, True)
         until(lambda: ask(box.database, lambda r: outbox.heads(r))[Lane.METRICS] > 10)
         before = time.monotonic()
@@ -49,7 +49,7 @@ def test_a_stay_from_admission_over_a_crash_to_discharge(tmp_path, vitald):
         box.kill("daemon")
         box.start_daemon()
         until(lambda: (answer := vitald(box, "list"))[0] == 0 and len(answer[1]["sessions"]) == 3)
-        code, left = vitald(box, "discharge", "1", "--by", "nurse")
+        code, left = vitald(box, "discharge", "1")
         assert (code, left["patient_id"]) == (0, "")
         assert vitald(box, "discharge", "1")[0] == 2
         _, told = vitald(box, "list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from daemon.control.messages import (
 )
 from daemon.control.waves import encode_waves
 from daemon.model.findings import DisplayBlock
+from daemon.model.permissions import PEOPLE
 from daemon.model.signals import Segment, Stream
 from tests.webui._attached import Attached
 from tests.webui._ward import Ward
@@ -81,6 +83,7 @@ class Feeder:
         self.connection = 0
         self.seq = 0
         self._sockets: list[web.WebSocketResponse] = []
+        self.more: list[Callable[[web.Application], None]] = []  # further routes, before `start`
         self.reset()
 
     def reset(self) -> None:
@@ -102,6 +105,7 @@ class Feeder:
         self.answered.set()
         self.leads = LEADS
         self.acts: list[Act] = []
+        self.notes: list[dict[str, object]] = []
         self.facts: tuple[FactSeen, ...] = ()
         self.numbers: dict[str, MetricState] = {}
         self.others: tuple[Attached, ...] = ()  # at the first bed
@@ -120,10 +124,15 @@ class Feeder:
         app = web.Application()
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/who", self._who)
+        app.router.add_get("/setup", self._setup)
+        app.router.add_post("/audit", self._note)
         app.router.add_get("/limits", self._limits)
         app.router.add_get("/proposals", self._proposals)
         app.router.add_post("/command", self._command)
         app.router.add_post("/screens", self._screens)
+        for add in self.more:
+            add(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         self.socket.unlink(missing_ok=True)
@@ -274,6 +283,20 @@ class Feeder:
         finally:
             self._sockets.remove(ws)
         return ws
+
+    async def _who(self, request: web.Request) -> web.Response:
+        """The value of a browser's cookie is the role that it has signed in with."""
+        role = request.headers.get("X-Vitald-Held", "")
+        if role not in PEOPLE:
+            return web.json_response({"name": "", "role": "nobody"})
+        return web.json_response({"name": f"Nora {role.capitalize()}", "role": role, "person": f"id-{role}"})
+
+    async def _setup(self, _request: web.Request) -> web.Response:
+        return web.json_response({"needed": False})
+
+    async def _note(self, request: web.Request) -> web.Response:
+        self.notes.append(await request.json())
+        return web.json_response({"acted": True})
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(text=self.state().model_dump_json())

@@ -72,8 +72,11 @@ def site(served: str, feeder: Feeder) -> str:  # noqa: ARG001 - a box as new sta
 
 @contextlib.asynccontextmanager
 async def screen(browser: Browser, **options: Any) -> AsyncIterator[Page]:
-    """A page. Whatever it complains about fails the test, but for connections that the test breaks on purpose."""
+    """A page at which somebody has signed in (`role`, None = nobody). Whatever it complains about fails the test, but for connections that the test breaks on purpose."""
+    role = options.pop("role", "clinician")
     context = await browser.new_context(**options)
+    if role:
+        await context.add_cookies([{"name": "vitald", "value": role, "domain": "127.0.0.1", "path": "/"}])
     page = await context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

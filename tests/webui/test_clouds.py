@@ -84,6 +84,8 @@ def card(page: Page, name: str):
 
 
 async def test_each_cloud_is_seen_and_steered(clouds: Clouds, page: Page, until, findings) -> None:
+    technician = {"name": "vitald", "value": "technician", "domain": "127.0.0.1", "path": "/"}
+    await page.context.add_cookies([technician])
     await page.goto(f"{clouds.site}clouds")
     await until(page, "d.clouds === 'idle waiting parked' && d.link === 'live'")
     here, away, shut = (card(page, name) for name in ("here", "away", "shut"))
@@ -103,7 +105,7 @@ async def test_each_cloud_is_seen_and_steered(clouds: Clouds, page: Page, until,
     await here.locator(".steer").focus()
     await page.keyboard.press("Enter")
     await expect(here).to_have_attribute("data-state", "paused")
-    await expect(here.locator(".reason")).to_contain_text("paused by screen-")
+    await expect(here.locator(".reason")).to_contain_text("paused by Nora Technician")
     await expect(here.locator(".steer")).to_have_text("Resume here")
     await page.keyboard.press("Enter")
     await expect(here).to_have_attribute("data-state", "idle")
@@ -155,7 +157,7 @@ async def test_only_our_own_pages_steer_and_only_what_is_configured(tmp_path, fe
     async with (
         feeder_of(config.box.socket, ("1",)),
         serving(config) as site,
-        aiohttp.ClientSession(base_url=site.address) as http,
+        aiohttp.ClientSession(site.address, headers={"Cookie": "vitald=technician"}) as http,
     ):
         ours = {"Origin": site.address.rstrip("/")}
 

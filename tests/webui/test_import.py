@@ -28,6 +28,7 @@ from daemon.words import say
 from daemon.worker import working
 from tests.daemon.exchange.importing_house import House
 from tests.firmware_bridge.recordings.card_writer import CardWriter
+from tests.webui._signed import Roles
 from webui.app import serving
 from webui.pages import imports
 
@@ -87,7 +88,7 @@ class Ward(House):
                 await asyncio.sleep(0.25)
 
         ready = asyncio.Event()
-        server = Server(hub, lambda _act: None, more=[routes])
+        server = Server(hub, lambda _act: None, more=[routes, Roles()], known=Roles())
         tasks = [
             asyncio.create_task(server.run(self.config.box.socket, ready.set)),
             asyncio.create_task(passing()),
@@ -148,7 +149,7 @@ async def site(tmp_path, monkeypatch):
         house.daemon(),
         working(house.config),
         serving(house.config) as pages,
-        aiohttp.ClientSession() as c,
+        aiohttp.ClientSession(headers={"Cookie": "vitald=nurse"}) as c,
     ):
         yield Site(house, pages.address, c)
 

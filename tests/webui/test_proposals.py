@@ -15,6 +15,7 @@ from daemon.control.wishes import WishRoutes
 from daemon.wishes import Reply
 from daemon.words import say
 from tests.daemon._wishing import CPAP, WishingBox
+from tests.webui._signed import Roles
 from webui.app import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -30,7 +31,7 @@ class House:
 async def house(tmp_path, config_for) -> AsyncIterator[House]:
     async with WishingBox(tmp_path) as box, serving(config_for(tmp_path)) as site:
         ready = asyncio.Event()
-        server = Server(box.hub, lambda _act: None, more=[WishRoutes(box.wishes)])
+        server = Server(box.hub, lambda _act: None, more=[WishRoutes(box.wishes), Roles()], known=Roles())
         task = asyncio.create_task(server.run(tmp_path / "control.sock", ready.set))
         ticks = asyncio.create_task(time_goes_on(box))
         await ready.wait()
@@ -74,7 +75,7 @@ async def test_a_person_accepts_one_and_refuses_the_other(house: House, page: Pa
     await expect(page.locator("#none")).to_have_text(say("proposals.none"))
 
     assert box.devices.told == [(CPAP, "target_pressure_cm_h2o", 12)]
-    acts = {(act, about) for act, actor, about in await box.audited() if actor.startswith("screen-")}
+    acts = {(act, about) for act, actor, about in await box.audited() if actor == "Nora Clinician"}
     assert acts == {
         ("wish_accepted", "target_pressure_cm_h2o"),
         ("wish_applied", "target_pressure_cm_h2o"),

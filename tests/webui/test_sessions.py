@@ -29,6 +29,7 @@ from daemon.store.box import BoxFile
 from daemon.store.reader import History
 from daemon.store.writer import Writer
 from daemon.words import say
+from tests.webui._signed import Roles
 from webui.app import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -72,7 +73,7 @@ class House:
             self.writer.occupied(bed, occupant)
         self._beats()
         ready = asyncio.Event()
-        server = Server(self.hub, lambda _act: None, more=[SessionRoutes(sessions)])
+        server = Server(self.hub, lambda _act: None, more=[SessionRoutes(sessions), Roles()], known=Roles())
         self.tasks = [
             asyncio.create_task(server.run(self.folder / "control.sock", ready.set)),
             asyncio.create_task(self._time()),
@@ -137,6 +138,8 @@ async def test_a_patient_comes_is_recorded_and_goes(address: str, page: Page, un
     await page.fill("[name=patient_id]", "P-17")
     await page.fill("[name=age]", "45")
     await page.keyboard.press("Enter")
+    await expect(page.locator("#look .name")).to_have_text("John <b>Doe")
+    await page.keyboard.press("Enter")  # looked at: its key has the focus
     await expect(page.locator("#patient .who")).to_have_text("John <b>Doe · 45 y · P-17", timeout=12_000)
     await expect(page.locator("#note")).to_have_text(say("sessions.done.admit"))
     await expect(page.locator("#admission")).to_be_hidden()
@@ -178,6 +181,7 @@ async def test_what_is_refused_is_said_and_what_was_typed_stays(address: str, pa
     await page.fill("[name=full_name]", "Jane Doe")
     await page.fill("[name=birth_date]", "2999-01-01")
     await page.click("#admit")
+    await page.click("#look-yes")
     await expect(page.locator("#note")).to_have_text("Not done: birth_date is yet to come")
     assert await page.input_value("[name=full_name]") == "Jane Doe"
 

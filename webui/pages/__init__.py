@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,7 +15,9 @@ from pydantic import BaseModel
 from daemon import words
 from daemon.config import Config
 from daemon.control.client import NotAnswering
+from webui import preferences
 from webui.assets import Assets
+from webui.signed import who
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,11 @@ def install(app: web.Application, config: Config, assets: Assets) -> None:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        say=words.say, asset=assets.url, assets_digest=assets.digest, box=config.box.name, language="en"
+        say=words.say,
+        asset=assets.url,
+        assets_digest=assets.digest,
+        box=config.box.name,
+        demo=config.box.demo,
     )
     app[CONFIG] = config
     app[_TEMPLATES] = environment
@@ -40,8 +47,22 @@ def install(app: web.Application, config: Config, assets: Assets) -> None:
 
 def render(request: web.Request, template: str, **values: Any) -> web.Response:
     """A page. Its scripts find their words and `facts` in the element #page-facts."""
-    facts = {"words": dict(words.table()), **values.pop("facts", {})}
-    html = request.app[_TEMPLATES].get_template(template).render(facts=facts, **values)
+    preferred = preferences.of(request)
+    signed = who(request)
+    own = {"words": dict(words.table()), "preferred": preferred, "watch": signed.may("watch")}
+    facts = {**own, **values.pop("facts", {})}
+    html = (
+        request.app[_TEMPLATES]
+        .get_template(template)
+        .render(
+            facts=facts,
+            preferred=preferred,
+            language=words.spoken(),
+            signed_in=signed,
+            here=quote(request.rel_url.path_qs, safe=""),
+            **values,
+        )
+    )
     return web.Response(text=html, content_type="text/html")
 
 
@@ -53,12 +74,12 @@ def bed_asked(request: web.Request) -> tuple[str, dict[str, str]]:
     return key, names
 
 
-async def passed_on(answer: Awaitable[BaseModel], who: str) -> web.Response:
-    """Another process's answer as it is; 503 when there is none. `who` does not answer, says the log."""
+async def passed_on(answer: Awaitable[BaseModel], whose: str) -> web.Response:
+    """Another process's answer as it is; 503 when there is none. `whose` it would be, says the log."""
     try:
         told = await answer
     except NotAnswering as error:
-        log.warning("%s: no answer: %s", who, error)
+        log.warning("%s: no answer: %s", whose, error)
         return web.json_response({"error": "not_answering"}, status=503)
     return web.json_response(text=told.model_dump_json())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import AsyncIterator, Awaitable
 from urllib.parse import quote
 
@@ -10,9 +11,12 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from daemon.config import Config, Destination
+from daemon.control.client import NotAnswering as NotHeard
 from daemon.control.forwarding import Asked, ForwardClient, NotAnswering, Unknown
+from daemon.control.people import Note
 from daemon.model.outgoing import Lane
 from webui.pages import CONFIG, alarms, bed_names, numbers, render
+from webui.signed import people_of, who
 
 _FORWARDER = web.AppKey("forwarder", ForwardClient)
 
@@ -65,9 +69,12 @@ async def _told(request: web.Request) -> web.Response:
 
 async def _act(request: web.Request) -> web.Response:
     """POST /api/clouds/NAME/{pause,resume,retry}, an `Asked`: a `Done`."""
-    name, asked = _name(request), await _asked(request)
+    name = _name(request)
+    await _asked(request)
     verb = request.match_info["verb"]
-    return await _passed_on(request.app[_FORWARDER].act(name, verb, asked.actor))
+    response = await _passed_on(request.app[_FORWARDER].act(name, verb, who(request).actor))
+    await _noted(request, response, f"cloud_{verb}", name)
+    return response
 
 
 async def _quarantine(request: web.Request) -> web.Response:
@@ -78,7 +85,19 @@ async def _quarantine(request: web.Request) -> web.Response:
 async def _release(request: web.Request) -> web.Response:
     """POST /api/clouds/NAME/quarantine, an `Asked`: records are sent again; a `Done`."""
     name, asked = _name(request), await _asked(request)
-    return await _passed_on(request.app[_FORWARDER].release(name, asked.seqs, asked.actor))
+    response = await _passed_on(request.app[_FORWARDER].release(name, asked.seqs, who(request).actor))
+    await _noted(request, response, "cloud_release", name, seqs=list(asked.seqs or ()) or "all")
+    return response
+
+
+async def _noted(request: web.Request, response: web.Response, act: str, name: str, **body: object) -> None:
+    """What was done is in the audit; where the daemon does not answer, the forwarder's log has it."""
+    if response.status != 200:
+        return
+    try:
+        await people_of(request).note(Note(id=str(uuid.uuid4()), act=act, subject=name, body=body))
+    except NotHeard as error:
+        log.warning("%s of %s by %s is not in the audit: %s", act, name, who(request).actor, error)
 
 
 def _name(request: web.Request) -> str:

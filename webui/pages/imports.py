@@ -22,6 +22,7 @@ from daemon.control.client import NotAnswering
 from daemon.control.work import ImportAsked, ImportState, WorkClient
 from daemon.words import say
 from webui.pages import CONFIG, alarms, bed_asked, numbers, render
+from webui.signed import who
 
 LARGEST_BYTES = 2_000_000_000
 """A card of two years is about 2 GB, and half of that as a zip file."""
@@ -67,7 +68,11 @@ class Uploads:
             try:
                 await self._receive(request, path)
                 asked = ImportAsked(
-                    path=str(path), bed=bed, patient_id=patient_id, timezone=timezone, actor="bedside screen"
+                    path=str(path),
+                    bed=bed,
+                    patient_id=patient_id,
+                    timezone=timezone,
+                    actor=who(request).actor,
                 )
                 state = await self.client.import_card(asked)
             except BaseException:

@@ -9,7 +9,9 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from daemon.control.sessions import PatientsTold, SessionAct, SessionClient, SessionsTold
-from webui.pages import CONFIG, alarms, bed_asked, numbers, passed_on, render
+from daemon.model.permissions import May
+from webui.pages import CONFIG, admit, alarms, bed_asked, numbers, passed_on, render
+from webui.signed import who
 
 MOST = 50
 """Sessions on the page, the newest."""
@@ -32,18 +34,30 @@ def install(app: web.Application) -> None:
     app.router.add_get("/bed/{bed}/sessions", page)
     app.router.add_get("/api/sessions", _told)
     app.router.add_post("/api/sessions", _act)
+    admit.install(app)
 
 
 async def page(request: web.Request) -> web.Response:
     """GET /bed/{bed}/sessions; 404 for a bed that this box does not have."""
     key, names = bed_asked(request)
-    facts = {"page": "sessions", "bed": key, "most": MOST, **numbers.facts(), **alarms.facts()}
+    web_config = request.app[CONFIG].web
+    may_report = who(request).may(May.MAKE_REPORTS)
+    facts = {
+        "page": "sessions",
+        "bed": key,
+        "most": MOST,
+        "scanner": {"prefix": web_config.scanner_prefix, "suffix": web_config.scanner_suffix},
+        "beds": names,
+        "may_report": may_report,
+        **numbers.facts(),
+        **alarms.facts(),
+    }
     return render(request, "sessions.html", bed=key, name=names[key], names=names, facts=facts)
 
 
 async def _client(app: web.Application) -> AsyncIterator[None]:
     async with SessionClient(app[CONFIG].box.socket) as client:
-        app[_CLIENT] = client
+        app[_CLIENT] = app[admit.CLIENT] = client
         yield
 
 

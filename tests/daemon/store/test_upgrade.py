@@ -11,6 +11,7 @@ from daemon.model.outgoing import Lane
 from daemon.store import outbox, ranges, schema
 from daemon.store.connection import open_writing
 from daemon.store.reader import ask
+from daemon.store.reports import Wanted, reports, uploads
 
 DATABASES = Path(__file__).parents[2] / "databases"
 SAMPLES = {"segment-1": 600, "segment-2": 400, "segment-3": 500}
@@ -114,3 +115,24 @@ async def test_messages_and_sessions_of_step_3_keep_their_keys(path, running, re
         ("session_start/1", None), ("session_end/1", "stop"), ("session_start/1", None), ("session_end/1", "stop"),
         ("session_start/1", None), ("session_end/1", "crash"),
     ]  # fmt: skip
+
+
+async def test_reports_of_step_4_keep_their_versions_and_their_uploads(path, running, restore):
+    restore(4)
+    async with running():
+        pass
+    found, total = ask(path, lambda r: reports(r, Wanted()))
+    assert total == 2
+    last, first = found
+    assert (first.row.state, last.row.state, last.row.amends) == ("preliminary", "confirmed", first.row.uuid)
+    assert first.replaced_by == last.row.uuid
+    assert (last.row.edited, last.row.confirmed_by) == (["Normal"], "Dr. Grey")
+    (upload,) = ask(path, lambda r: uploads(r, first.row.uuid))
+    assert (upload.destination, upload.state, upload.remote, upload.tries) == (
+        "cloud",
+        "done",
+        "report_12",
+        2,
+    )
+    (told,) = ask(path, lambda r: outbox.outgoing(r, Lane.REPORTS, 0, 2**62, 10))
+    assert told.body["report_id"] == first.row.uuid

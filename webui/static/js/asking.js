@@ -10,7 +10,7 @@ export async function ask(path, options = {}) {
     const response = await fetch(path, { signal: AbortSignal.timeout(GIVE_UP_MS), ...options });
     const answer = await response.json();
     if (response.ok) return { answer };
-    return { reason: response.status === 400 ? answer.error : say(response.status === 409 ? "clouds.not_running" : "act.unreachable") };
+    return { reason: [400, 401, 403].includes(response.status) ? answer.error : say(response.status === 409 ? "clouds.not_running" : "act.unreachable") };
   } catch {
     return { reason: say("act.unreachable") };
   }

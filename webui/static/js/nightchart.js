@@ -2,6 +2,7 @@
 // and highest values, so that nothing between two pixels is lost.
 
 import { facts, say } from "./words.js";
+import { offsetMinutes } from "./times.js";
 import { quantity } from "./numbers.js";
 
 const COLOURS = {
@@ -26,10 +27,10 @@ const ROW = 3; // a curve is so much higher than a flag's row
 const GAP = 0.02;
 
 // plotly has no time zones: instants are shifted so that its UTC reads as the time of this place.
-const local = (ms) => ms - new Date(ms).getTimezoneOffset() * 60000;
+const local = (ms) => ms + offsetMinutes(new Date(ms)) * 60000;
 const instant = (shown) => {
   const ms = typeof shown === "number" ? shown : Date.parse(`${String(shown).replace(" ", "T")}Z`);
-  return ms + new Date(ms).getTimezoneOffset() * 60000;
+  return ms - offsetMinutes(new Date(ms)) * 60000;
 };
 
 export class NightChart {

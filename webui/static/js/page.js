@@ -7,11 +7,19 @@ import { applyToStyles } from "./millimetres.js";
 import { elapsed, facts, say } from "./words.js";
 import { fullText } from "./times.js";
 import { set } from "./tiles.js";
+import { showPatient } from "./patienttext.js";
 
 const REFRESH_MS = 250;
 const FOR_THE_VIEW = new Set(["beat", "measured", "events", "alarms", "limits"]); // messages that concern the view alone
 
 const byId = (id) => document.getElementById(id);
+
+// In place of the socket where whoever has signed in may not see patients: nothing is heard, and nothing is lost.
+class Unwatched {
+  state = () => "unwatched";
+  silence = () => 0;
+  watch() {}
+}
 
 export class LivePage {
   // `view` has state(state, now), beat(beat, now), measured(message, now), events(message, now), alarms(message, now), limits(message, now),
@@ -27,7 +35,7 @@ export class LivePage {
     this.deadMan = new DeadMan(byId("deadman"));
     this.stuck = new StuckPicture();
     applyToStyles();
-    this.socket = new LiveSocket(path, {
+    this.socket = new (facts.watch === false ? Unwatched : LiveSocket)(path, {
       onText: (message, now) => this.#text(message, now),
       onWaves: (buffer, now) => {
         this.stuck.heard(now);
@@ -62,11 +70,21 @@ export class LivePage {
       this.version = message.version;
       this.state = message;
       this.box.heard(message, now);
+      this.#showPatients(message);
       this.view.state?.(message, now);
     } else if (FOR_THE_VIEW.has(message.type)) {
       this.view[message.type]?.(message, now);
     }
     this.refresh(now);
+  }
+
+  // Whom a page is about stands on top of it, and that it is a demonstration wherever it is printed.
+  #showPatients({ beds, demo }) {
+    if (demo) document.documentElement.dataset.demo = say("page.demo");
+    for (const banner of document.querySelectorAll(".top .patient[data-bed]")) {
+      const bed = beds.find(({ bed: key }) => key === banner.dataset.bed);
+      if (bed) showPatient(banner, bed.patient);
+    }
   }
 
   #frame() {

@@ -1,9 +1,10 @@
 // Devices that are no ECG: a panel for each kind, shown as soon as one of its numbers is said. Which device says what is
 // read from the numbers themselves (their lead is the device), so a device of any make finds its panel.
 
-import { Tile, isFresh, set } from "./tiles.js";
+import { Tile, chosenText, isFresh, set } from "./tiles.js";
 import { facts, has, say } from "./words.js";
-import { quantity } from "./numbers.js";
+import { inChosenUnit } from "./preferred.js";
+import { unitText } from "./numbers.js";
 
 const LOST_MS = 3000;
 
@@ -21,7 +22,12 @@ export function metricOf(name, metrics, sight) {
 export function figureText(name, metrics, sight) {
   const metric = metricOf(name, metrics, sight);
   const { lives, decimals } = facts.figures[name];
-  return isFresh(metric, sight, lives) ? quantity(metric.value, metric.unit, decimals) : null;
+  return isFresh(metric, sight, lives) ? withUnit(metric.value, metric.unit, decimals) : null;
+}
+
+function withUnit(value, unit, decimals) {
+  const symbol = unitText(inChosenUnit(value, unit)[1]);
+  return [chosenText(value, unit, decimals), symbol === "1" ? "" : symbol].filter(Boolean).join(" ");
 }
 
 // What a device says of itself, in words; the page's own words for what it knows.
@@ -39,6 +45,8 @@ class Panel {
     this.said = element.querySelector(".said");
     this.figures = [...element.querySelectorAll(".figure")].map((one) => {
       const figure = one.dataset.figure;
+      const [, unit] = inChosenUnit(0, facts.figures[figure].unit);
+      if (unit !== facts.figures[figure].unit) set(one.querySelector(".unit"), unitText(unit));
       return { name: figure, element: one, tile: new Tile(one, facts.figures[figure].lives) };
     });
     this.settings = facts.panel_settings[name];

@@ -1,8 +1,9 @@
 // The patient of a bed on the page of its sessions: who it is, discharge with a second touch, or the form of an admission.
 
+import { Admission } from "./admission.js";
+import { facts, say } from "./words.js";
 import { make } from "./elements.js";
 import { patientText } from "./patienttext.js";
-import { say } from "./words.js";
 import { set } from "./tiles.js";
 import { whenText } from "./times.js";
 
@@ -13,14 +14,17 @@ export class Patient {
   constructor(act) {
     this.act = act;
     this.part = document.getElementById("patient");
-    this.form = document.getElementById("admission");
+    this.admission = new Admission((given, unknown) => this.act("admit", given, { unknown }));
+    this.go = this.part.querySelector(".move");
+    this.move = document.getElementById("move");
+    this.moveAsk = document.getElementById("move-ask");
     this.leave = this.part.querySelector(".discharge");
     this.open = document.getElementById("discharge");
     this.ask = document.getElementById("discharge-ask");
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#admit();
-    });
+    this.move.addEventListener("click", () => this.#askMove(this.moveAsk.hidden));
+    document.getElementById("move-to").addEventListener("change", () => this.#askMove(true));
+    document.getElementById("move-no").addEventListener("click", () => this.#askMove(false));
+    document.getElementById("move-yes").addEventListener("click", () => this.#move());
     this.open.addEventListener("click", () => this.#askFirst(this.ask.hidden));
     document.getElementById("discharge-no").addEventListener("click", () => this.#askFirst(false));
     document.getElementById("discharge-yes").addEventListener("click", () => this.#discharge());
@@ -30,10 +34,14 @@ export class Patient {
   show(patient, utcNow) {
     this.part.dataset.state = patient ? "here" : "nobody";
     set(this.part.querySelector(".who"), patient ? patientText(patient) : say("patient.none"));
-    this.form.hidden = patient !== null;
+    this.patient = patient;
+    this.admission.show(patient === null);
     this.leave.hidden = patient === null;
-    if (!patient) this.#askFirst(false);
-    else set(this.ask.querySelector("p"), say("patient.discharge_ask", { name: patient.full_name }));
+    this.go.hidden = patient === null || Object.keys(facts.beds).length < 2;
+    if (!patient) {
+      this.#askFirst(false);
+      this.#askMove(false);
+    } else set(this.ask.querySelector("p"), say("patient.discharge_ask", { name: patient.full_name }));
     const told = patient ? ABOUT.filter((name) => patient[name]).map((name) => [say(`patient.${name}`), patient[name]]) : [];
     if (patient?.admitted_at) told.unshift([say("patient.admitted"), whenText(Date.parse(patient.admitted_at), utcNow)]);
     const drawn = JSON.stringify(told);
@@ -46,9 +54,11 @@ export class Patient {
   unknown() {
     this.part.dataset.state = "unknown";
     set(this.part.querySelector(".who"), say("patient.unknown"));
-    this.form.hidden = true;
+    this.admission.show(false);
     this.leave.hidden = true;
+    this.go.hidden = true;
     this.#askFirst(false);
+    this.#askMove(false);
     this.part.querySelector(".about").replaceChildren();
     this.drawn = "";
   }
@@ -61,9 +71,17 @@ export class Patient {
     else if (!this.leave.hidden) this.open.focus();
   }
 
-  async #admit() {
-    const given = [...new FormData(this.form)].map(([name, value]) => [name, value.trim()]);
-    if (await this.act("admit", Object.fromEntries(given.filter(([, value]) => value)))) this.form.reset();
+  #askMove(asked) {
+    this.moveAsk.hidden = !asked;
+    this.move.setAttribute("aria-expanded", String(asked));
+    if (!asked || !this.patient) return;
+    const to = document.getElementById("move-to").value;
+    set(this.moveAsk.querySelector("p"), say("patient.move_ask", { name: this.patient.full_name, bed: facts.beds[to] }));
+  }
+
+  async #move() {
+    const more = { to: document.getElementById("move-to").value, keep_limits: document.getElementById("move-limits").checked };
+    if (await this.act("move", {}, more)) this.#askMove(false);
   }
 
   async #discharge() {

@@ -2,7 +2,7 @@
 
 import { countText } from "./amounts.js";
 import { dayText, timeText } from "./times.js";
-import { elapsed, has, say } from "./words.js";
+import { elapsed, facts, has, say } from "./words.js";
 import { make } from "./elements.js";
 
 const COLUMNS = ["patient", "end", "length", "beats", "rate", "arrhythmias", "quality"]; // after the start
@@ -16,6 +16,11 @@ export function sessionRow(session) {
   head.scope = "row";
   if (session.clock !== "set") head.append(` (${say("alarms.time_unsure")})`);
   head.append(make("small", name));
+  if (facts.may_report) {
+    const link = make("a", say("key.reports"));
+    link.href = `/reports?${new URLSearchParams({ bed: facts.bed, session: name })}`;
+    head.append(link);
+  }
   const end = ended === null ? say("sessions.goes") : timed(ended, began);
   const how = session.source === "import" ? say("sessions.imported", { device: session.device_serial }) : by && say(`sessions.ended.${by}`, {}, by);
   row.append(head, cell(who ?? NOT_KNOWN, id ?? ""), cell(end, how));

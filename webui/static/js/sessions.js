@@ -18,7 +18,7 @@ const byId = (id) => document.getElementById(id);
 class SessionsView extends AlarmLines {
   constructor() {
     super();
-    this.patient = new Patient((verb, patient) => this.#act(verb, patient));
+    this.patient = new Patient((verb, patient, more) => this.#act(verb, patient, more));
     this.keys = [...document.querySelectorAll("#now [data-verb]")];
     for (const key of this.keys) key.addEventListener("click", () => this.#act(key.dataset.verb));
     this.due = 0;
@@ -81,9 +81,9 @@ class SessionsView extends AlarmLines {
   }
 
   // Whether it was done.
-  async #act(verb, patient = {}) {
+  async #act(verb, patient = {}, more = {}) {
     set(byId("note"), say("act.pending"));
-    const act = { id: newId(), bed: facts.bed, verb, patient, actor: "", screen: screenName() };
+    const act = { id: newId(), bed: facts.bed, verb, patient, actor: "", screen: screenName(), ...more };
     const { answer, reason } = await post("/api/sessions", act);
     const refused = reason ?? (answer.acted ? undefined : answer.error);
     this.#say(refused !== undefined ? say("act.failed", { reason: refused }) : answer.saved ? say(`sessions.done.${verb}`) : say("sessions.unsaved"));

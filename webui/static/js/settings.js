@@ -2,8 +2,13 @@
 
 import { LAYOUTS, ORDERS } from "./layout.js";
 import { facts } from "./words.js";
+import { preferred } from "./preferred.js";
 
+// What this screen chose stands until something else is set on the page of settings.
+const SET = ["layout", "order", "speed", "slow", "gain"];
+const basis = JSON.stringify(SET.map((name) => preferred[name] ?? ""));
 const KEY = `vitald.display.${facts.bed}`;
+const FIRST = JSON.stringify(["3x4", "standard", "25", "6.25", "10"]); // as it comes
 
 export const CHOICES = {
   layout: LAYOUTS,
@@ -15,7 +20,10 @@ export const CHOICES = {
 
 function defaults() {
   const narrow = window.matchMedia("(max-width: 700px)").matches;
-  return { layout: narrow ? "6x2" : "3x4", order: "standard", speed: "25", slow: "6.25", gain: narrow ? "auto" : "10" };
+  const settings = { layout: narrow ? "6x2" : "3x4", order: "standard", speed: "25", slow: "6.25", gain: narrow ? "auto" : "10" };
+  const usual = { layout: "3x4", gain: "10" }; // where these are set, a narrow screen keeps its own
+  for (const name of SET) if (preferred[name] && preferred[name] !== usual[name]) settings[name] = preferred[name];
+  return settings;
 }
 
 // The stored settings; what is not one of the choices falls back to the default.
@@ -27,6 +35,7 @@ export function load() {
   } catch {
     localStorage.removeItem(KEY);
   }
+  if ((held.basis ?? FIRST) !== basis) held = {};
   for (const [name, choices] of Object.entries(CHOICES)) {
     if (choices.includes(held[name])) settings[name] = held[name];
   }
@@ -37,5 +46,5 @@ export function load() {
 export const isChosen = () => localStorage.getItem(KEY) !== null;
 
 export function save(settings) {
-  localStorage.setItem(KEY, JSON.stringify(settings));
+  localStorage.setItem(KEY, JSON.stringify({ ...settings, basis }));
 }

@@ -10,9 +10,11 @@ import { cssPxPerMm } from "./millimetres.js";
 import { fit } from "./stage.js";
 import { groupOf, largestThatFits } from "./gain.js";
 import { readWaves } from "./wire.js";
+import { make } from "./elements.js";
 import { set } from "./tiles.js";
 import { textOf } from "./alarmwords.js";
 import { timeText } from "./times.js";
+import { whyHref } from "./spans.js";
 
 const ONE_COLUMN = "12x1";
 const GIVE_UP_MS = 15_000;
@@ -24,6 +26,8 @@ const TICKS_PX = 17;
 const BEATS_PX = 22;
 const BEAT_PX = 8;
 const EDGE_MS = 1e-6; // the last sample of a lane is not the first of the next round
+const BEATS_BESIDE_MS = 6000; // of the moment: those whose reasons are offered
+const SPAN_FILL = "rgba(127, 214, 255, 0.16)";
 const LANE_MM = 14; // less does not show a wave; where the screen has no room for it, the strip is scrolled
 
 export class Strip {
@@ -54,7 +58,8 @@ export class Strip {
     return !this.element.hidden;
   }
 
-  // An entry of the log.
+  // An entry of the log, or another moment: `mark` says what stands there, `span` is shaded (ms of UTC); `here`: within its page,
+  // where the focus stays.
   async show(entry) {
     const asked = new AbortController();
     this.asked?.abort();
@@ -64,7 +69,8 @@ export class Strip {
     this.element.dataset.state = "reading";
     set(this.element.querySelector("h2"), `${textOf(entry)} ${timeText(new Date(entry.onset_utc))}`);
     this.#say(say("alarms.loading"));
-    this.element.querySelector(".back").focus();
+    if (!entry.here) this.element.querySelector(".back").focus();
+    this.#offer(entry);
     try {
       const parts = await this.#read(entry, asked);
       if (this.asked === asked) this.#take(parts, entry);
@@ -108,7 +114,9 @@ export class Strip {
     const traces = new Traces();
     for (const frame of frames) traces.push(readWaves(frame), leads);
     for (const [at, label] of beats) traces.mark(at / 1e6, label);
-    this.held = { t: t / 1e6, t0: t0 / 1e6, t1: t1 / 1e6, leads, traces, chain, utc: entry.onset_utc };
+    const span = entry.span?.map((utc) => t / 1e6 + utc - entry.onset_utc) ?? null;
+    this.held = { t: t / 1e6, t0: t0 / 1e6, t1: t1 / 1e6, leads, traces, chain, utc: entry.onset_utc, mark: entry.mark ?? "strip.onset", span };
+    this.#reasons(beats.filter(([at]) => Math.abs(at - t) / 1e6 <= BEATS_BESIDE_MS), t, entry);
     const empty = leads.length === 0;
     this.element.dataset.leads = leads.join(" ");
     this.#say(empty ? say("strip.none") : "", empty ? "none" : "shown");
@@ -138,6 +146,7 @@ export class Strip {
     this.sweep.arrange(lanes, { ...scale, origin: left }, 0);
     const pen = left + lanes[0].w / scale.pxPerMs - EDGE_MS;
     this.sweep.repaint(pen, held.traces);
+    this.#span(lanes[0], scale, left);
     this.#names(lanes, scale);
     this.#seconds(lanes[0], scale, left);
     const gains = [...new Set(lanes.map(({ gain }) => gain))].sort((a, b) => a - b).map(String).join(", ");
@@ -198,7 +207,7 @@ export class Strip {
     context.setLineDash([]);
     context.fillStyle = COLOURS.beat;
     context.font = `700 ${Math.round(13 * ratio)}px sans-serif`;
-    context.fillText(say("strip.onset", { time: timeText(new Date(held.utc)) }), x, LABELS_PX * ratio);
+    context.fillText(say(held.mark, { time: timeText(new Date(held.utc)) }), x, LABELS_PX * ratio);
   }
 
   // A mark over each beat that was counted, its class beside it where it is known and not normal.
@@ -219,6 +228,33 @@ export class Strip {
       if (!PLAIN.has(label)) context.fillText(LETTERS[label] ?? label, x + size / 2 + ratio, y + size / 2);
     }
     context.textAlign = "center";
+  }
+
+  // The samples that something was decided from.
+  #span(lane, { pxPerMs }, left) {
+    if (this.held.span === null) return;
+    const [from, to] = this.held.span.map((t) => Math.min(lane.x0 + lane.w, Math.max(lane.x0, lane.x0 + (t - left) * pxPerMs)));
+    const { context } = this.sweep;
+    context.fillStyle = SPAN_FILL;
+    context.fillRect(from, 0, Math.max(0, to - from), this.canvas.height);
+  }
+
+  // Why this alarm?
+  #offer({ occurrence = "" }) {
+    const link = this.element.querySelector(".toolbar .because");
+    link.hidden = occurrence === "";
+    link.href = whyHref(facts.bed, { kind: "alarm", occurrence });
+    this.element.querySelector(".strip-beats").replaceChildren();
+  }
+
+  // The beats beside the moment, each with its reason.
+  #reasons(beats, t, entry) {
+    const links = beats.map(([at, label, segment, sample]) => {
+      const link = make("a", `${timeText(new Date(entry.onset_utc + (at - t) / 1e6))} ${LETTERS[label] ?? label}`);
+      link.href = whyHref(facts.bed, { kind: "beat", segment, sample });
+      return link;
+    });
+    this.element.querySelector(".strip-beats").replaceChildren(...links);
   }
 
   #say(text, state = "reading") {

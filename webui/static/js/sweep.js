@@ -2,7 +2,10 @@
 // the sample and nothing else, so a trace is the same however its frames arrived, and what comes late is drawn where
 // it belongs unless the gap has come round.
 
+import { preferred } from "./preferred.js";
+
 const GAP_MM = 7;
+const TRACES = { blue: "#8ab8ff", white: "#f2f5f7", violet: "#c9a6ff" }; // base.css has the same
 const LINE = 1.5; // CSS px
 export const MARK_MM = 1.6; // size of a beat's mark, at the top of its lane
 const BAR = 6; // CSS px from the sweep to the calibration bar left of it
@@ -14,7 +17,7 @@ const modulo = (a, b) => ((a % b) + b) % b;
 
 export const COLOURS = {
   ground: "#000000",
-  trace: "#35e27f",
+  trace: TRACES[preferred.ecg_colour] ?? "#35e27f",
   calibration: "#b9c4cf",
   beat: "#f2f5f7",
   clipped: "#ffb454",

@@ -2,6 +2,7 @@
 // watch, whether or not a message comes. Unknown is `--` with its reason.
 
 import { reasonText, valueText } from "./numbers.js";
+import { inChosenUnit } from "./preferred.js";
 import { say } from "./words.js";
 
 const OLD_SHARE = 2 / 3; // of its life, then a number greys
@@ -21,7 +22,7 @@ export class Tile {
     const age = ageOf(metric, sight);
     const present = isFresh(metric, sight, this.lives);
     const state = !present ? "blank" : age > OLD_SHARE * this.lives ? "old" : "live";
-    const text = present ? valueText(metric.value, metric.unit, decimals) : say("tile.none");
+    const text = present ? chosenText(metric.value, metric.unit, decimals) : say("tile.none");
     this.element.dataset.state = state;
     this.element.dataset.value = present ? text : "";
     set(this.part.value, text);
@@ -37,6 +38,12 @@ export class Tile {
   pulse() {
     this.element.querySelector(".heart")?.animate([{ opacity: 1 }, { opacity: 0.2 }], { duration: 350 });
   }
+}
+
+// A value as text, in the unit that is chosen for its kind.
+export function chosenText(value, unit, decimals = undefined) {
+  const [shown, as, further] = inChosenUnit(value, unit);
+  return valueText(shown, as, decimals === undefined ? undefined : decimals + further);
 }
 
 // No number of the ECG holds while there is no ECG: reasons of the heart rate that are reasons of all.
