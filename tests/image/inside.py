@@ -218,7 +218,7 @@ def failure_tone() -> None:
 def speaks_again() -> bool:
     """By the sound process's own word: while the daemon speaks to it, nobody else is told what it plays."""
     told = run("journalctl", "-u", "vitald-sound", "-o", "cat")
-    return told.rfind("the daemon speaks again") > told.rfind("the daemon is silent") >= 0
+    return told.rfind("the daemon speaks again") > told.rfind("the daemon is silent: failure tone") >= 0
 
 
 def playing() -> str:

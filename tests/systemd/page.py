@@ -31,7 +31,8 @@ WHY = {
     "PrivateDevices": "it needs devices; `DevicePolicy=closed` leaves those listed in the unit",
     "PrivateUsers": "devices and sockets are given to its group by number, and must be seen as they are",
     "ProcSubset": "it reads the boot's id, or memory and pressure, in /proc; other processes stay invisible (`ProtectProc=`)",
-    "SystemCallFilter_resources": "it takes its place before other processes, so that a burst does not stutter",
+    "SystemCallFilter_resources": "the sound takes its place before other processes, so that a burst does not stutter; the worker "
+    "limits the memory and time of what makes a report",
     "RestrictRealtime": "the same: `SCHED_FIFO` at 20",
     "PrivateNetwork": "the network is what it is there for",
     "RestrictAddressFamilies_AF_INET_INET6": "the network is what it is there for",
