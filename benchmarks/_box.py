@@ -23,6 +23,8 @@ demo = true
 ballast_mb = 4
 [web]
 port = 0
+[proof]
+every_h = 0
 [sound]
 {sound}
 [beds.1]

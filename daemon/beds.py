@@ -22,7 +22,7 @@ from daemon.dsp.ecg.rhythm.table import load_rhythm_table
 from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
 from daemon.dsp.interpret import Tables
 from daemon.dsp.pipeline import Pipeline
-from daemon.model.alarms import Change, ChangeKind, Values
+from daemon.model.alarms import AlarmPicture, Change, ChangeKind, Values
 from daemon.model.findings import Finding
 from daemon.model.signals import Command, Fact, Item, Nanos, Tick
 from daemon.signals.link import Loudspeaker
@@ -71,8 +71,8 @@ class Beds:
         self._asked: dict[str, asyncio.Future[str]] = {}
         self._kept_ns: dict[str, Nanos] = {}
         self._handover = Handover(config.box.run / "alarms.json", boot)
-        table, classes = load_qrs_table(), load_class_table()
-        further = Tables(load_waves_table(), load_rhythm_table())
+        self._tables = load_qrs_table(), load_class_table(), Tables(load_waves_table(), load_rhythm_table())
+        table, classes, further = self._tables
         self.bedsides: Mapping[str, Bedside] = {
             key: Bedside(
                 key,
@@ -107,6 +107,19 @@ class Beds:
         """A Fact of the whole box."""
         for bedside in self.bedsides.values():
             bedside.push(fact)
+
+    def pictures(self) -> dict[str, AlarmPicture]:
+        """How the alarms of each bed stand."""
+        return {key: bedside.alarms.picture() for key, bedside in self.bedsides.items()}
+
+    def fresh_analysis(self) -> Pipeline:
+        """An analysis as the beds have it, of no bed, without waves for a screen."""
+        table, classes, further = self._tables
+        return Pipeline(table, None, classes, further)
+
+    def fresh_engines(self) -> dict[str, AlarmEngine]:
+        """For each bed an engine that has seen nothing, with the limits in force there."""
+        return {key: self._engine(bedside.alarms.own, 1) for key, bedside in self.bedsides.items()}
 
     def obey(self, command: Command) -> asyncio.Future[str] | None:
         """A Command through its bed. One on alarms is decided at the next Tick, and only then is it done or refused."""

@@ -100,6 +100,17 @@ class Sound(_Table):
     nurse_call: int | None = Field(None, ge=0, description="Line of the nurse-call relay; high = all is well")
 
 
+class Proof(_Table):
+    """The proof of the alarm chain: a marked test from a board's bytes to the loudspeaker and every open screen."""
+
+    every_h: Annotated[
+        int, Field(ge=0, le=720, description="Hours between two tests; 0 = none by itself")
+    ] = 24
+    hour: Annotated[
+        int, Field(ge=0, le=23, description="Hour of the day (local) of one a day or less often")
+    ] = 11
+
+
 class Hardware(_Table):
     """What tells of the box's own supply."""
 
@@ -317,6 +328,7 @@ class Config(BaseSettings):
     web: Web = Web()
     sign_in: SignIn = SignIn()
     sound: Sound = Sound()
+    proof: Proof = Proof()
     hardware: Hardware = Hardware()
     forward: Forward = Forward()
     reports: Reports = Reports()

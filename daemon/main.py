@@ -22,6 +22,7 @@ from daemon.appliance.alone import hold_alone, usable, wait_while_ending
 from daemon.appliance.care import Care
 from daemon.appliance.crash_queue import CrashQueue
 from daemon.appliance.crash_spool import Spool
+from daemon.appliance.proof import Proof
 from daemon.appliance.room import has_room, quota_of
 from daemon.as_set import AsSet
 from daemon.beds import Beds
@@ -32,9 +33,10 @@ from daemon.control.crashes import CrashRoutes
 from daemon.control.exports import ExportRoutes
 from daemon.control.imports import ImportRoutes
 from daemon.control.live import LiveHub
-from daemon.control.messages import Act, DisplayState
+from daemon.control.messages import Act, DisplayState, ScreensSeen
 from daemon.control.occupant import PatientState
 from daemon.control.people_routes import PeopleRoutes
+from daemon.control.proof import ProofRoutes
 from daemon.control.reports import ReportRoutes
 from daemon.control.screens import Screens
 from daemon.control.server import Server
@@ -54,6 +56,7 @@ from daemon.reporting import Reporting
 from daemon.sessions import Sessions
 from daemon.settings import Settings as AsKept
 from daemon.signals.link import Loudspeaker
+from daemon.signals.messages import Heard
 from daemon.signals.wanting import Wanting
 from daemon.signing import Signing, spans_of
 from daemon.store.acknowledged import Acknowledged
@@ -209,14 +212,26 @@ class Daemon:
             self._acquisition,
             tell=self._everywhere,
             state=self._hub.state,
-            pictures=lambda: [bedside.alarms.picture() for bedside in self._beds.bedsides.values()],
-            heard=lambda: self._loudspeaker.heard if self._loudspeaker else None,
+            pictures=lambda: list(self._beds.pictures().values()),
+            heard=self._heard,
+            proof=lambda: self._proof.last,
             now=boottime_ns,
+        )
+        self._proof = Proof(
+            config.proof,
+            self._beds,
+            speaker=config.sound.enabled,
+            heard=self._heard,
+            obey=self._obey,
+            tell=self._everywhere,
+            trail=self._signing.trail,
+            now=boottime_ns,
+            utc=self._clock.utc,
         )
         self._server = Server(
             self._hub,
             self._act,
-            lambda seen: self._screens.hear(seen, boottime_ns()),
+            self._hear_screens,
             [
                 SessionRoutes(self._sessions),
                 SettingsRoutes(self._settings),
@@ -225,6 +240,7 @@ class Daemon:
                 ConfirmedRoute(self._writer.confirmed),
                 WishRoutes(self._wishes),
                 self._care,
+                ProofRoutes(self._proof.prove, lambda: self._proof.last),
                 PeopleRoutes(self._signing),
                 *machine_routes(
                     self._people,
@@ -268,6 +284,7 @@ class Daemon:
         await self._devices.restore()
         await self._signing.restore()
         await self._beds.restore()
+        await self._proof.restore(self._people)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -280,6 +297,7 @@ class Daemon:
                     tasks.create_task(self._crashes.run(), name="crash reports"),
                     tasks.create_task(self._signing.run(), name="people"),
                     tasks.create_task(self._care.run(stop.set, self._writes), name="care"),
+                    tasks.create_task(self._proof.run(), name="proof of the alarm chain"),
                 ]
                 if self._loudspeaker is not None:
                     running.append(tasks.create_task(self._loudspeaker.run(), name="sound"))
@@ -314,7 +332,16 @@ class Daemon:
     def _ticked(self, tick: Tick) -> list[Fact]:
         """All beds have judged a Tick."""
         self._care.ticked(tick.t_ns)
+        self._proof.ticked()
         return self._screens.judge(tick.t_ns)
+
+    def _hear_screens(self, seen: ScreensSeen) -> None:
+        self._screens.hear(seen, boottime_ns())
+        self._proof.hear(seen)
+
+    def _heard(self) -> Heard | None:
+        """The loudspeaker's last word."""
+        return self._loudspeaker.heard if self._loudspeaker else None
 
     def _clock_changed(self, seen: Seen) -> None:
         self._writer.clock_offset(seen.offset_ns, is_set=seen.is_set)

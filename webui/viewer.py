@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,6 +47,8 @@ class Report(BaseModel):
     reloaded: bool = False
     sound: Literal["on", "off", "blocked", "none"] = "none"
     """Whether alarms can be heard from this page: "blocked" by the browser until it is touched, "none" where it has no audio."""
+    tests: tuple[Annotated[str, Field(max_length=64)], ...] = Field((), max_length=32)
+    """Occurrences of alarm tests that stand in the page's alarm line."""
 
 
 class Viewer:
@@ -111,6 +113,7 @@ class Viewer:
             visible=report is not None and report.visible,
             draws=draws,
             sound="none" if report is None else report.sound,
+            tests=() if report is None else report.tests,
         )
 
     async def write(self) -> None:

@@ -163,13 +163,16 @@ def _set(engine: AlarmEngine, command: Command, asked: list[tuple[str, str, floa
 
 
 def _test(engine: AlarmEngine, command: Command, values: Mapping[str, str]) -> list[Change]:
-    """A marked test of the whole path at a "priority", high unless said."""
+    """A marked test of the whole path at a "priority", high unless said, for "seconds" up to 10; 0 ends it."""
     try:
         priority = Priority(values.get("priority", Priority.HIGH))
     except ValueError:
         return _refused(engine, command, Refusal("alarm.refused.unknown", (("name", values["priority"]),)))
-    engine.seen.tests[priority] = engine.seen.now_ns + round(TEST_S * SECOND_NS)
-    return [_done(engine, command, ChangeKind.TESTED, f"test_{priority}", seconds=TEST_S)]
+    seconds = _number(values.get("seconds", str(TEST_S)))
+    if seconds is None or not 0.0 <= seconds <= TEST_S:
+        return _refused(engine, command, Refusal("alarm.refused.unknown", (("name", values["seconds"]),)))
+    engine.seen.tests[priority] = engine.seen.now_ns + round(seconds * SECOND_NS)
+    return [_done(engine, command, ChangeKind.TESTED, f"test_{priority}", seconds=seconds)]
 
 
 def _new_patient(engine: AlarmEngine, command: Command, kind: ChangeKind) -> list[Change]:

@@ -19,6 +19,7 @@ from daemon.appliance.heartbeat import Heartbeat
 from daemon.appliance.notify import Notify
 from daemon.config import Config
 from daemon.control.messages import State
+from daemon.control.proof import ProofTold
 from daemon.control.technician import HealthTold, SoundTold
 from daemon.model.alarms import AlarmPicture
 from daemon.model.signals import Fact, Nanos
@@ -67,6 +68,7 @@ class Care:
         state: Callable[[], State],
         pictures: Callable[[], Sequence[AlarmPicture]],
         heard: Callable[[], Heard | None],
+        proof: Callable[[], ProofTold | None] = lambda: None,
         now: Callable[[], Nanos],
         notify: Notify | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class Care:
         self._state = state
         self._pictures = pictures
         self._heard = heard
+        self._proof = proof
         self._now = now
         self._began_ns = now()
         self._notify = notify or Notify()
@@ -170,6 +173,7 @@ class Care:
             rounds_age_s={name: (now_ns - gone.t_ns) / 1e9 for name, gone in rounds.items()},
             alarms=self._alarms(),
             sound=self._sound(now_ns) if self._config.sound.enabled else None,
+            proof=self._proof(),
         )
         return web.json_response(text=told.model_dump_json())
 

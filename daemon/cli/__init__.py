@@ -47,7 +47,7 @@ VERBS = {
     "crash": "errors of the box's own programs, and mail about them",
     "token": "what machines show to be let in at the box API: create, list, revoke",
     "limits": "the alarm limits of a bed, as they are or set anew",
-    "test-alarm": "a marked test of an alarm, from the engine to screens and loudspeaker",
+    "test-alarm": "a marked test of an alarm to screens and loudspeaker, or of its whole way (--chain)",
     "backup": "both databases in one file, while the daemon runs or not",
     "restore": "the databases of a backup in place of those that are there",
     "replay": "play a recording, or a simulated patient, as a board on a pseudo-terminal",

@@ -7,8 +7,10 @@ from typing import Any
 
 from daemon.cli.asked import Asked
 from daemon.cli.queue import span
+from daemon.cli.test_alarm import verdict
 from daemon.control.attached import DeviceState
 from daemon.control.messages import BedState, State
+from daemon.control.proof import ProofTold
 from daemon.words import say, table
 
 STALE_S = 3.0
@@ -25,6 +27,7 @@ def screen(asked: Asked, technical: dict[str, Any]) -> Iterator[str]:
         for bed in state.beds:
             yield from _bed(bed, state)
         yield f"  {say('technician.alarms')}: {_alarms(technical)}"
+        yield _proof(technical, state)
     yield f"  {say('technician.processes')}: " + ", ".join(
         f"{unit} {say('technician.answers') if not why else say('technician.silent')}"
         for unit, why in technical["processes"].items()
@@ -68,6 +71,18 @@ def _device(device: DeviceState, now_ns: int) -> str:
 def _alarms(technical: dict[str, Any]) -> str:
     counts = (technical["health"] or {}).get("alarms", {})
     return ", ".join(f"{counts.get(p, 0)} {say(f'alarms.priority.{p}')}" for p in PRIORITIES)
+
+
+def _proof(technical: dict[str, Any], state: State) -> str:
+    """The last proof of the alarm chain, and how long ago it was."""
+    said = (technical["health"] or {}).get("proof")
+    if said is None:
+        return f"  {say('proof.title')}: {say('proof.never')}"
+    told = ProofTold.model_validate(said)
+    ago = say("proof.ago", span=span(max(state.utc_ms - told.utc_ms, 0) / 1000))
+    failed = ", ".join(say(f"proof.stage.{s.name}") for s in told.stages if s.state == "failed")
+    mark = "!" if failed else " "
+    return f" {mark}{say('proof.title')}: {verdict(told)}{f' ({failed})' if failed else ''}, {ago}"
 
 
 def _clouds(technical: dict[str, Any]) -> Iterator[str]:

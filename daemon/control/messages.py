@@ -324,12 +324,16 @@ class LimitsTold(_Message):
 
 
 class ScreenState(_Message):
-    """A page that is open on `bed` ("" = on all beds): in view, drawing, and whether alarms are heard from it."""
+    """A page that is open on `bed` ("" = on all beds): in view, drawing, and whether alarms are heard from it.
+
+    `tests`: the occurrences of alarm tests that stand in its alarm line.
+    """
 
     bed: str
     visible: bool
     draws: bool
     sound: Literal["on", "off", "blocked", "none"]
+    tests: tuple[str, ...] = ()
 
 
 class ScreensSeen(_Message):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.control.asking import SocketClient
 from daemon.control.client import NotAnswering
+from daemon.control.proof import ProofTold
 
 
 class _Message(BaseModel):
@@ -38,7 +39,7 @@ class HealthTold(_Message):
 
     `tick_age_s`: how long ago the newest Tick has come out of every bed was made; `waiting` items and `overflowed` samples of the rings;
     `rounds_age_s`: of each open port ("bed/label"; "" is the thread) since its read loop went round; `alarms`: by priority;
-    `sound` null: the box has no loudspeaker.
+    `sound` null: the box has no loudspeaker; `proof` null: the alarm chain has not been tried.
     """
 
     version: str
@@ -50,6 +51,7 @@ class HealthTold(_Message):
     rounds_age_s: dict[str, float] = Field(default_factory=dict)
     alarms: dict[str, int] = Field(default_factory=dict)
     sound: SoundTold | None = None
+    proof: ProofTold | None = None
 
 
 class Refused(Exception):

@@ -36,7 +36,7 @@ class Wanting:
         """How things stand at a bed now, and what changed."""
         self._beds[bed] = picture
         for change in changes:
-            self._silenced += change.kind in SILENCING
+            self._silenced += change.kind in SILENCING or _ends_test(change)
             if change.kind is ChangeKind.REMINDED:
                 self._once = Once(id=f"{bed}/{change.occurrence}/{change.due_ns}", kind=OnceKind.REMINDER)
 
@@ -66,6 +66,11 @@ class Wanting:
             volume=self.volume,
             once=self._once,
         )
+
+
+def _ends_test(change: Change) -> bool:
+    """A test that was ended before its time: a real alarm need not wait for the rest of its burst."""
+    return change.kind is ChangeKind.TESTED and change.seconds == 0
 
 
 def _highest(priorities: Iterable[Priority | None]) -> Priority | None:

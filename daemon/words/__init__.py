@@ -29,6 +29,7 @@ from daemon.words import (
     en_machines,
     en_panels,
     en_people,
+    en_proof,
     en_reports,
     en_review,
     en_rows,
@@ -57,6 +58,7 @@ _TABLES: dict[str, Mapping[str, str]] = {
             **en_panels.WORDS,
             **en_review.WORDS,
             **en_people.WORDS,
+            **en_proof.WORDS,
             **en_reports.WORDS,
             **en_wishes.WORDS,
         }

@@ -18,7 +18,7 @@
   };
   for (const element of all) {
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!own || element.closest(".watermark, .heart, .deadman")) continue;
+    if (!own || element.closest(".watermark, .heart, .deadman, .unseen")) continue;
     const [a, b] = [light(parse(getComputedStyle(element).color)), light(ground(element))].sort((x, y) => y - x);
     if ((a + 0.05) / (b + 0.05) < 4.5) add("contrast", element);
   }

@@ -24,6 +24,7 @@ export class Banner {
     this.narrow = window.matchMedia("(max-width: 700px), (max-height: 560px)");
     this.drawn = "";
     this.spoken = "";
+    this.tests = []; // occurrences of alarm tests that stand here: the box asks every screen (docs/sound.md)
   }
 
   // `picture` null: nothing has been heard of alarms. `note`: what became of a key that was pressed.
@@ -41,6 +42,7 @@ export class Banner {
   #chips(picture, state) {
     const alarms = lineOf(picture);
     const shown = alarms.slice(0, this.narrow.matches ? SHOWN_NARROW : this.shown);
+    this.tests = shown.filter(({ row }) => row.startsWith("test_")).map(({ occurrence }) => occurrence);
     const drawn = JSON.stringify([state, shown.map(shownOf), alarms.length]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;

@@ -175,6 +175,10 @@ class BedView {
     return this.alarming.sound.state;
   }
 
+  tests() {
+    return this.alarming.banner.tests;
+  }
+
   // What is attached makes the page: without an ECG, and without a device that may be one, its place is given to the others.
   #compose(bed) {
     const others = this.panels.take(bed);

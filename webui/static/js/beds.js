@@ -118,6 +118,10 @@ class BedsView {
   sound() {
     return this.audio.state;
   }
+
+  tests() {
+    return this.cards.flatMap(({ banner }) => banner.tests);
+  }
 }
 
 // What is heard of several beds: one sound at a time, the highest priority; the newest of any of them begins anew.

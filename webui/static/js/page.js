@@ -10,6 +10,7 @@ import { set } from "./tiles.js";
 import { showPatient } from "./patienttext.js";
 
 const REFRESH_MS = 250;
+const MOST_TESTS = 32; // that a report takes (webui/viewer.py)
 const FOR_THE_VIEW = new Set(["beat", "measured", "events", "alarms", "limits"]); // messages that concern the view alone
 
 const byId = (id) => document.getElementById(id);
@@ -23,8 +24,8 @@ class Unwatched {
 
 export class LivePage {
   // `view` has state(state, now), beat(beat, now), measured(message, now), events(message, now), alarms(message, now), limits(message, now),
-  // waves(buffer, now), refresh(now, link, page), frame(now), last() (what was received last) and sound() (whether alarms are
-  // heard here) for the report; all may be absent but refresh.
+  // waves(buffer, now), refresh(now, link, page), frame(now), last() (what was received last), sound() (whether alarms are
+  // heard here) and tests() (alarm tests that are shown) for the report; all may be absent but refresh.
   constructor(path, view) {
     this.view = view;
     this.box = new BoxClock();
@@ -45,6 +46,7 @@ export class LivePage {
         drawn: this.framesDrawn,
         last: view.last?.() ?? "",
         sound: view.sound?.() ?? "none",
+        tests: (view.tests?.() ?? []).slice(0, MOST_TESTS),
         visible: document.visibilityState === "visible",
         reloaded: this.stuck.reloaded,
       }),

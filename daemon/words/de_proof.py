@@ -1,0 +1,36 @@
+"""German for en_proof.py."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "fact.alarm_test": "ALARMPRÜFUNG NICHT BESTANDEN",
+    "fact.alarm_test.help": "Alarme sind vielleicht nicht zu hören. In der Nähe bleiben. Technik rufen.",
+    "proof.begins": "ALARMPRÜFUNG: sie dauert bis zu einer halben Minute. Auf die Bildschirme sehen und hören.",
+    "proof.title": "Alarmkette",
+    "proof.passed": "bestanden",
+    "proof.failed": "NICHT BESTANDEN",
+    "proof.interrupted": "von einem Alarm beendet: {row}",
+    "proof.ago": "vor {span}",
+    "proof.never": "noch nicht geprüft (`vitald test-alarm --chain`)",
+    "proof.stage.decoder": "Bytes eines Geräts werden gelesen",
+    "proof.stage.analysis": "Eine Herzfrequenz wird daraus gemessen",
+    "proof.stage.alarm": "ASYSTOLIE nach dem letzten Schlag",
+    "proof.stage.engine": "Ein Prüfalarm steht an den Betten",
+    "proof.stage.sound": "Der Lautsprecher spielt ihn",
+    "proof.stage.screens": "Jeder offene Bildschirm zeigt ihn",
+    "proof.state.ok": "in Ordnung",
+    "proof.state.failed": "NICHT BESTANDEN",
+    "proof.state.not_possible": "nicht möglich",
+    "proof.screens": "Bildschirme: {count}",
+    "proof.why.damaged": "Bytes oder Abtastwerte gingen verloren: {known}",
+    "proof.why.no_samples": "aus den Bytes kam kein Abtastwert",
+    "proof.why.broke": "es brach ab ({known})",
+    "proof.why.no_rate": "die Herzfrequenz fehlt oder ist falsch",
+    "proof.why.early": "ein anderer Alarm kam, während das Herz schlug: {known}",
+    "proof.why.none": "kein Alarm in der Zeit {known}",
+    "proof.why.not_reached": "eine Stufe davor ist ausgefallen",
+    "proof.why.alarms": "an den Betten stehen Alarme oder sind angehalten",
+    "proof.why.no_loudspeaker": "diese Box hat keinen Lautsprecher",
+    "proof.why.no_screen": "kein Bildschirm ist offen",
+    "proof.why.not_shown": "Bildschirme, die ihn nicht zeigen: {known}",
+}

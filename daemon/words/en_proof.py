@@ -1,0 +1,36 @@
+"""English: the proof of the alarm chain."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "fact.alarm_test": "ALARM TEST FAILED",
+    "fact.alarm_test.help": "Alarms may not be heard. Stay near. Call service.",
+    "proof.begins": "ALARM TEST: it takes up to half a minute. Look at the screens and listen.",
+    "proof.title": "Alarm chain",
+    "proof.passed": "passed",
+    "proof.failed": "FAILED",
+    "proof.interrupted": "ended by an alarm: {row}",
+    "proof.ago": "{span} ago",
+    "proof.never": "not tried yet (`vitald test-alarm --chain`)",
+    "proof.stage.decoder": "Bytes of a board are decoded",
+    "proof.stage.analysis": "A heart rate is measured from them",
+    "proof.stage.alarm": "ASYSTOLE after the last beat",
+    "proof.stage.engine": "A test alarm stands at the beds",
+    "proof.stage.sound": "The loudspeaker plays it",
+    "proof.stage.screens": "Every open screen shows it",
+    "proof.state.ok": "ok",
+    "proof.state.failed": "FAILED",
+    "proof.state.not_possible": "not possible",
+    "proof.screens": "screens: {count}",
+    "proof.why.damaged": "bytes or samples were lost: {known}",
+    "proof.why.no_samples": "no sample came of the bytes",
+    "proof.why.broke": "it broke down ({known})",
+    "proof.why.no_rate": "the heart rate is missing or wrong",
+    "proof.why.early": "another alarm came while the heart was beating: {known}",
+    "proof.why.none": "no alarm in time {known}",
+    "proof.why.not_reached": "a stage before it failed",
+    "proof.why.alarms": "alarms stand at the beds, or are paused",
+    "proof.why.no_loudspeaker": "this box has no loudspeaker",
+    "proof.why.no_screen": "no screen is open",
+    "proof.why.not_shown": "screens that do not show it: {known}",
+}
