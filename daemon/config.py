@@ -88,9 +88,7 @@ class Sound(_Table):
 
     enabled: bool = Field(True, description="Whether the box itself sounds alarms")
     device: str = Field("default", description="ALSA's name of the loudspeaker (`aplay -L` lists them)")
-    volume: Annotated[int, Field(ge=0, le=100, description="Loudness; 0 is 40 dB below 100, not silence")] = (
-        70
-    )
+    volume: Annotated[int, Field(ge=0, le=100, description="Loudness; 0 is 40 dB below 100")] = 70
     melodies: bool = Field(False, description="Bursts tell the cause by their notes (IEC 60601-1-8, 2006)")
     socket: Path | None = Field(None, description="Socket of the sound process; empty = beside box.run")
     gpio_chip: Path = Field(Path("/dev/gpiochip0"), description="Chip of the lines below")

@@ -141,6 +141,7 @@ All of it works over SSH, without a browser and without the sources. `--json` gi
 | to know | say |
 |---|---|
 | whether the box is well, and since when it is not | `vitald status` |
+| whether an alarm is heard and seen, from a board's bytes on ([sound.md](sound.md)) | `vitald test-alarm --chain` |
 | what is wrong, and what to do about it | `vitald doctor` (`--quick` leaves out what takes seconds) |
 | what is attached; every port, its adapter, who holds it, whose bytes come in | `vitald devices`, `vitald devices --probe` |
 | what a device really says | `vitald capture PORT --seconds 10 -o FILE`, then `vitald decode FILE` |

@@ -17,6 +17,7 @@ from daemon.config import (
     Device,
     Display,
     Forward,
+    Proof,
     Sound,
     Store,
     Web,
@@ -89,7 +90,7 @@ def test_missing_file_is_bad_configuration(tmp_path, capsys):
 
 def test_every_setting_is_in_the_manual():
     manual = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-    for table in (Box, Store, Web, Sound, Forward, Destination, Bed, Device, Display):
+    for table in (Box, Store, Web, Sound, Proof, Forward, Destination, Bed, Device, Display):
         for name in table.model_fields:
             assert f"`{name}`" in manual, f"{table.__name__}.{name} is not in docs/configuration.md"
     for name in Config.model_fields:

@@ -81,8 +81,12 @@ async def screen(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    yield page
-    await context.close()
+    try:
+        yield page
+    finally:
+        await (
+            context.close()
+        )  # a page that is left open goes on drawing, and takes the processor from all tests after it
     assert [
         text for text in complaints if "ERR_" not in text and "WebSocket" not in text and "503" not in text
     ] == []
@@ -103,10 +107,23 @@ async def phone(browser: Browser) -> AsyncIterator[Page]:
         yield page
 
 
+TABLETS: list[Page] = []
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tablet(browser: Browser) -> AsyncIterator[Page]:
     async with screen(browser, viewport=TABLET) as page:
+        TABLETS.append(page)
         yield page
+        TABLETS.remove(page)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _nothing_is_drawn_behind_others() -> AsyncIterator[None]:
+    """After a file the tablet shows nothing: drawing takes the processor from the tests of other rooms."""
+    yield
+    for page in TABLETS:
+        await page.goto("about:blank")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -98,3 +98,10 @@ async def test_a_report_of_more_than_was_sent_or_of_less_than_before_does_no_har
     bench.viewer.offer_waves(b"wave")
 
     assert await bench.drain() == [b"wave"]
+
+
+def test_the_box_hears_which_alarm_tests_a_page_has_drawn(bench: Bench) -> None:
+    assert bench.viewer.screen().tests == ()
+    said = '{"type":"report","waves":0,"drawn":1,"last":"","visible":true,"tests":["b:7"]}'
+    bench.viewer.hear(Report.model_validate_json(said))
+    assert bench.viewer.screen().tests == ("b:7",)

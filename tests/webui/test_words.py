@@ -18,6 +18,7 @@ from webui.pages import numbers
 ROOT = Path(webui.__file__).parent
 ECG = Path(daemon.__file__).parent / "dsp" / "ecg"
 SOURCES = [*ROOT.rglob("*.js"), *ROOT.rglob("*.html"), *ROOT.rglob("*.py")]
+OTHERS = [path for path in Path(daemon.__file__).parent.rglob("*.py") if path.parent.name != "words"]
 # Keys that scripts put together from a state.
 BUILT = (
     "why.",
@@ -85,6 +86,10 @@ BUILT = (
     "people.state.",
     "audit.",
     "technician.",
+    "report.",
+    "reports.by.",
+    "reports.upload.",
+    "proof.",
     "tokens.",
     "scope.",
     "ownership.",
@@ -148,9 +153,12 @@ def test_every_sentence_that_pages_ask_for_exists_and_none_is_left_over() -> Non
 
     assert {key for key in asked if key not in table} == set()
 
+    others = "\n".join(path.read_text(encoding="utf-8") for path in OTHERS)
+
     def is_used(key: str) -> bool:
         return (
             key in text
+            or f'"{key}"' in others
             or key.startswith(BUILT)
             or re.search(rf"['\"]{key.split('.')[1]}['\"]", text) is not None
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -11,49 +12,23 @@ from daemon import audit
 from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.limits import Limits
 from daemon.alarms.table import TABLE
-from daemon.appliance import reference_ecg
-from daemon.appliance.proof import ACT, ALARM_TEST, Proof, is_due
+from daemon.appliance import live_chain, reference_ecg
+from daemon.appliance import shadow as shadow_module
+from daemon.appliance.proof import ACT, ALARM_TEST, is_due
 from daemon.appliance.shadow import Shadow
+from daemon.cli.screen import _proof
+from daemon.cli.test_alarm import lines, verdict
 from daemon.config import Proof as Wanted
-from daemon.control.messages import ScreensSeen, ScreenState
-from daemon.dsp.ecg.rhythm.table import load_rhythm_table
-from daemon.dsp.ecg.tables import load_class_table, load_qrs_table, load_waves_table
-from daemon.dsp.interpret import Tables
-from daemon.dsp.pipeline import Pipeline
+from daemon.control.messages import State
+from daemon.control.proof import ProofTold, Stage
 from daemon.model.signals import Command, Fact, FactState, Tick
-from daemon.signals.bursts import RATE
-from daemon.signals.loudspeaker import Desk
-from daemon.signals.messages import Speaker, SpeakerState
-from daemon.signals.wanting import Wanting
+from daemon.signals.messages import SpeakerState
+from daemon.words import table
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.frames import Damage, Samples
+from tests.daemon.appliance._house import House, Recorded, S, at_once
 
-S = 1_000_000_000
-TICK = S // 10
-UTC_S = 1_790_000_000
 STAGES = ("decoder", "analysis", "alarm", "engine", "sound", "screens")
-
-
-async def at_once(_seconds):
-    await asyncio.sleep(0)
-
-
-class Recorded:
-    """The real analysis, or what it has found before of the same items."""
-
-    def __init__(self, found=None):
-        self.found = [] if found is None else found
-        self.pipeline = None
-        if found is None:
-            further = Tables(load_waves_table(), load_rhythm_table())
-            self.pipeline = Pipeline(load_qrs_table(), None, load_class_table(), further)
-        self.at = -1
-
-    def push(self, item):
-        self.at += 1
-        if self.pipeline is not None:
-            self.found.append(self.pipeline.push(item))
-        return self.found[self.at] if self.at < len(self.found) else []
 
 
 def shadow(analysis, limits=None, **kwargs):
@@ -150,95 +125,6 @@ def test_an_alarm_before_the_heart_stands_still_fails_unless_the_limits_ask_for_
 
 
 # --- the live half -------------------------------------------------------------------------------------------
-
-
-class House:
-    """Beds with real engines, a real sound desk and screens, in simulated time. `break_` names what does not work."""
-
-    def __init__(self, found, *, speaker=True, screens=("1", ""), beds=("1", "2")):
-        self.now = 1000 * S
-        self.found = found
-        self.engines = {bed: AlarmEngine(Limits(), boot="b", first=1 + 100 * i) for i, bed in enumerate(beds)}
-        self.wanting = Wanting(70)
-        self.desk = Desk(self.now)
-        self.state = SpeakerState.WELL
-        self.deaf = False
-        self.open = list(screens)
-        self.blind = set()
-        self.facts, self.entries = [], []
-        self.waits = []
-        self.proof = Proof(
-            Wanted(),
-            self,
-            speaker=speaker,
-            heard=lambda: self.desk.heard(self.now),
-            obey=self.obey,
-            tell=self.facts.append,
-            trail=self,
-            now=lambda: self.now,
-            utc=lambda: (UTC_S * S + self.now, True),
-            rest=at_once,
-        )
-        self.began = []
-        for _ in range(100):  # the self-test at the start is over
-            self.tick()
-
-    def pictures(self):
-        return {bed: engine.picture() for bed, engine in self.engines.items()}
-
-    def fresh_analysis(self):
-        return Recorded(list(self.found))
-
-    def fresh_engines(self):
-        return {bed: AlarmEngine(Limits()) for bed in self.engines}
-
-    def offer(self, entry):
-        self.entries.append(entry)
-
-    def obey(self, command):
-        self.engines[command.bed].step(command)
-
-    def say(self, source, state=FactState.FAILED, bed=""):
-        for key in [bed] if bed else self.engines:
-            self.engines[key].step(Fact(source, state, self.now, self.now, bed=bed))
-
-    def tick(self):
-        self.now += TICK
-        for bed, engine in self.engines.items():
-            changes = engine.step(Tick(self.now))
-            self.wanting.take(bed, engine.picture(), changes)
-        if not self.deaf:
-            self.desk.heartbeat(self.wanting.wanted, self.now)
-        self.desk.speaker = Speaker(state=self.state)
-        self.desk.look(self.now)
-        self.desk.render(RATE // 10)
-        self.proof.ticked()
-        if self.now % S == 0:
-            self.proof.hear(ScreensSeen(screens=tuple(self.screen(i) for i in range(len(self.open)))))
-
-    def screen(self, i):
-        bed = self.open[i]
-        shown = [a for key, p in self.pictures().items() if bed in {key, ""} for a in p.alarms]
-        tests = () if i in self.blind else tuple(a.occurrence for a in shown if a.row.startswith("test_"))
-        return ScreenState(bed=bed, visible=True, draws=True, sound="off", tests=tests)
-
-    async def prove(self, meanwhile=None):
-        task = asyncio.create_task(self.proof.prove("technician"))
-        for n in range(3000):
-            if task.done():
-                break
-            for _ in range(400 if self.proof._live is None else 3):
-                await asyncio.sleep(0)
-            if meanwhile is not None and self.proof._live is not None:
-                meanwhile, act = None, meanwhile
-                act()
-            if not task.done():
-                self.tick()
-            assert n < 2999
-        told = await task
-        for _ in range(3):
-            self.tick()
-        return told
 
 
 @pytest.fixture
@@ -372,6 +258,57 @@ async def test_a_failure_outlives_the_process(house, real):
     await later.proof.restore(File())
     assert later.proof.last == house.proof.last
     assert [(fact.source, fact.state) for fact in later.facts] == [(ALARM_TEST, FactState.FAILED)]
+
+
+# --- what a person reads --------------------------------------------------------------------------------------
+
+
+def told_of(state, *stages, why=""):
+    return ProofTold(
+        id="x", utc_ms=0, clock_is_set=True, actor="AK", state=state, stages=stages, why=why, took_ms=1
+    )
+
+
+def test_the_command_line_says_each_stage_in_words():
+    said = list(
+        lines(
+            told_of(
+                "failed",
+                Stage(name="alarm", state="ok", ms=4100),
+                Stage(name="sound", state="failed", why="stalled"),
+                Stage(name="screens", state="ok", why="2", ms=812),
+            )
+        )
+    )
+    assert said[0] == "FAILED"
+    assert said[1].endswith("ok: 4.10 s")
+    assert said[2].startswith(" !The loudspeaker plays it")
+    assert said[2].endswith("FAILED: The speaker takes no sound.")
+    assert said[3].endswith("ok: 0.81 s, screens: 2")
+    assert verdict(told_of("interrupted", why="devices_stopped")) == "ended by an alarm: DEVICES STOPPED"
+
+
+def test_every_reason_that_a_stage_gives_has_words():
+    source = Path(shadow_module.__file__).read_text() + Path(live_chain.__file__).read_text()
+    for name in STAGES:
+        assert f"proof.stage.{name}" in table()
+    codes = ("damaged", "no_samples", "broke", "no_rate", "early", "none", "not_reached")
+    codes += ("alarms", "no_loudspeaker", "no_screen", "not_shown")
+    for code in codes:
+        assert f'"{code}' in source, code
+        assert f"proof.why.{code}" in table()
+    for code in (*(s.value for s in SpeakerState if s is not SpeakerState.WELL), "silent", "not_played"):
+        assert f"fact.sound.{code}" in table()
+
+
+def test_status_tells_the_last_result_and_its_age():
+    state = State(seq=1, boot="b", version="1", box="B", demo=False, now_ns=1, utc_ms=3 * 3_600_000, beds=())
+    failed = told_of("failed", Stage(name="screens", state="failed", why="not_shown 1 / 2"))
+    health = {"proof": failed.model_dump(mode="json")}
+    assert _proof({"health": health}, state) == (
+        " !Alarm chain: FAILED (Every open screen shows it), 3h 0m ago"
+    )
+    assert "not tried yet" in _proof({"health": {"proof": None}}, state)
 
 
 # --- the schedule --------------------------------------------------------------------------------------------
