@@ -18,7 +18,7 @@ from firmware_bridge.boards import BOARDS
 from firmware_bridge.simulators import SIMULATORS
 
 ROUND_NS = 20_000_000
-SECONDS = 2
+SECONDS = 5
 BANNER_BYTES = 100
 """Some boards greet in words of their own when they start."""
 SPEAKING = [kind for kind in SIMULATORS if kind != "vt_settings"]

@@ -88,8 +88,8 @@ async def test_a_report_arrives_with_its_file(case, place):
     async with opened(case, place) as destination:
         sealed = sealed_of(destination, [record])
 
-        assert await destination.send(sealed) == DONE
-        assert await destination.send(sealed) == DONE
+        assert (await destination.send(sealed)).verdict is Verdict.DONE
+        assert (await destination.send(sealed)).verdict is Verdict.DONE
         assert case.arrived(sealed) == [sealed.data]
         assert case.arrived_file(sealed) == [data]
 
@@ -124,7 +124,7 @@ async def test_a_large_report_is_never_in_memory_as_a_whole(case, place):
         finally:
             tracemalloc.stop()
 
-        assert outcome == DONE
+        assert outcome.verdict is Verdict.DONE
         assert peak < 15_000_000
 
 

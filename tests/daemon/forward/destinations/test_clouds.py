@@ -81,7 +81,7 @@ async def test_s3_sends_large_reports_in_parts_and_leaves_none_lying(moto, place
 
         assert cut.verdict is Verdict.AGAIN
         assert not moto.arrived_file(sealed)
-        assert await destination.send(sealed) == DONE
+        assert (await destination.send(sealed)).verdict is Verdict.DONE
         assert moto.arrived_file(sealed) == [data]
     name = next(name for name in moto.files() if sealed.key in name and name.endswith(".pdf"))
     assert moto.client.head_object(Bucket="records", Key=name)["ETag"].endswith('-3"')  # of three parts
