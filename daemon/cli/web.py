@@ -19,10 +19,8 @@ def run(options: argparse.Namespace) -> int:
     from daemon.appliance.notify import Notify
     from webui.app import run as run_web
 
-    if journal.is_journal(
-        sys.stderr.fileno()
-    ):  # on a terminal the address on standard output is all that is wanted
-        journal.begin()
+    if journal.is_journal(journal.STANDARD_ERROR):
+        journal.begin()  # on a terminal the address on standard output is all that is wanted
     try:
         run_web(config, Notify().alive)
     except OSError as error:  # the port is taken, or not ours to take; systemd tries again
