@@ -59,7 +59,7 @@ async def listening(page: Page) -> None:
 @pytest.mark.parametrize("priority", list(Priority))
 async def test_a_burst_is_the_boxs_own(live: Page, priority: Priority) -> None:
     """Sample by sample, at the box's rate: so what is proved of the one holds for the other."""
-    script = await live.evaluate("document.querySelector('script[type=module]').src")
+    script = await live.evaluate("document.querySelector('script[src$=\"bed.js\"]').src")
     samples = await live.evaluate(
         "async ([url, priority, rate]) => [...(await import(url)).burst(priority, rate)]",
         [script.replace("bed.js", "bursts.js"), str(priority), bursts.RATE],
@@ -68,7 +68,7 @@ async def test_a_burst_is_the_boxs_own(live: Page, priority: Priority) -> None:
 
 
 async def test_repeats_are_the_boxs_own(live: Page) -> None:
-    script = await live.evaluate("document.querySelector('script[type=module]').src")
+    script = await live.evaluate("document.querySelector('script[src$=\"bed.js\"]').src")
     told = await live.evaluate(
         "async (url) => { const m = await import(url); return [m.REPEAT_S, m.LOW_REPEATS]; }",
         script.replace("bed.js", "bursts.js"),

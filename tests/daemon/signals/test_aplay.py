@@ -15,7 +15,7 @@ from daemon.signals.bursts import RATE
 from daemon.signals.loudspeaker import boottime_ns
 from daemon.signals.messages import SpeakerState, Wanted
 from tests.daemon.signals._aplay import becomes, children, playing
-from tests.daemon.signals._device import NAME, Device, needs_aplay
+from tests.daemon.signals._device import NAME, Device, needs_aplay, until
 from tests.daemon.signals._measure import pulses, spaces
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,8 @@ async def test_a_high_burst_at_the_device_is_the_burst(device):
         await becomes(aplay, SpeakerState.WELL)
         asked = time.monotonic()
         player.want(Wanted(sound=Priority.HIGH, volume=100))
-        await asyncio.sleep(4.2)
+        assert await until(lambda: len(pulses(device.since(asked)[1], RATE)) >= 10, 15.0, 0.2)
+        await asyncio.sleep(0.3)  # the last pulse to its end
 
     heard = device.first_sound(asked)
     assert heard - asked < 1.0  # pipes and buffers of 0.2 s, and a busy machine
