@@ -46,7 +46,7 @@ def signed_in():
     """`signed_in(page, url, control socket, role)`: a person is made by the command line's way, and signs in at the page."""
 
     def enter(page, url: str, socket: Path, role: str) -> str:
-        name = f"Nora {role.capitalize()}"
+        name = f"Sasha {role.capitalize()}"  # the demo has people of its own
         act = PersonAct(
             id=str(uuid.uuid4()),
             verb="add",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -30,6 +31,9 @@ def asked(box, path, token):
 
 
 def test_from_the_command_line_to_the_last_request(box):
+    until = time.monotonic() + 30
+    while vitald_token(box, "list").returncode != 0:
+        assert time.monotonic() < until, "the daemon does not answer"
     made = vitald_token(box, "create", "ward app", "read", "manage:devices", "--days", "30")
     assert made.returncode == 0, made.stdout + made.stderr
     token = made.stdout.strip()
