@@ -39,7 +39,6 @@ hold; do not edit.*
 import asyncio, json, sys
 import aiohttp
 
-
 async def main(box: str, token: str) -> None:
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
         async with session.ws_connect(f"{box}/api/v1/live?topics=numbers,alarms") as live:
