@@ -25,7 +25,6 @@ from daemon.forward.destinations.place import Place
 
 WITHIN_S = 5.0
 SIGN_IN_S = 20.0
-_TLS_FROM_THE_START = {"rest", "dropbox", "azure", "gcs", "s3", "mqtt"}
 
 
 @dataclass(frozen=True, slots=True)
