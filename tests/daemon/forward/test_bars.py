@@ -15,14 +15,21 @@ from tests.daemon.forward.kit import AGAIN, MemorySource, Receiver, World, run
 
 @pytest.mark.slow
 def test_connections_that_are_reset_lose_nothing_and_the_key_finds_every_copy(tmp_path):
-    tables = SqliteTables(tmp_path / "cloud.db")
-    with forward_resets.fast_retries(0.02):
-        seen = asyncio.run(forward_resets.reset_often(tmp_path, tables, 8))
-    tables.db.close()
+    doubled = False
+    for attempt in range(6):  # where no reset comes between taking and answering, nothing could be there twice
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        tables = SqliteTables(folder / "cloud.db")
+        with forward_resets.fast_retries(0.02):
+            seen = asyncio.run(forward_resets.reset_often(folder, tables, 8))
+        tables.db.close()
 
-    assert seen.once == seen.said > 0
-    assert seen.every > seen.once  # the control: without the key they would be there twice
-    assert seen.again <= 8
+        assert seen.once == seen.said > 0
+        assert seen.again <= 8
+        doubled = seen.every > seen.once
+        if doubled:
+            break
+    assert doubled  # the control: without the key they would be there twice
 
 
 def test_one_bad_record_of_ten_thousand():
