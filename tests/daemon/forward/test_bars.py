@@ -16,7 +16,9 @@ from tests.daemon.forward.kit import AGAIN, MemorySource, Receiver, World, run
 @pytest.mark.slow
 def test_connections_that_are_reset_lose_nothing_and_the_key_finds_every_copy(tmp_path):
     doubled = False
-    for attempt in range(6):  # where no reset comes between taking and answering, nothing could be there twice
+    for attempt in range(
+        6
+    ):  # where no reset comes between taking and answering, nothing could be there twice
         folder = tmp_path / str(attempt)
         folder.mkdir()
         tables = SqliteTables(folder / "cloud.db")
