@@ -5,8 +5,6 @@ An object is created, never replaced (`If-None-Match: *`), and its SHA-256 trave
 
 from __future__ import annotations
 
-import functools
-import threading
 from base64 import b64encode
 from binascii import unhexlify
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from daemon.forward.destinations import Outcome, Verdict
+from daemon.forward.destinations.amazon import Connection, on_the_way
 from daemon.forward.destinations.files import Content, Filed, FileOptions
 from daemon.forward.destinations.place import Credential, Ended, Place
 from daemon.forward.destinations.trouble import of_status, patience
@@ -47,17 +46,6 @@ _DAMAGED: Final = {
 }
 
 
-_MAKING = threading.Lock()
-
-
-@functools.cache
-def _session() -> Any:
-    """One for all such destinations: the descriptions of Amazon's services that it reads are large. Holds no credentials."""
-    import boto3
-
-    return boto3.session.Session()
-
-
 class S3Options(FileOptions):
     """Which bucket, and as whom."""
 
@@ -77,7 +65,8 @@ class S3(Filed):
 
     def __init__(self, options: S3Options, place: Place) -> None:
         super().__init__(options, place)
-        self._client: Any = None
+        style = {"addressing_style": "path"} if options.endpoint else {}
+        self._connection = Connection("s3", options.region, options, place, {"s3": style})
 
     async def open(self) -> Outcome:
         """The credentials are read again: a person may have renewed them."""
@@ -85,9 +74,7 @@ class S3(Filed):
         return await super().open()
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._connection.close()
 
     async def put(self, name: str, content: Content) -> None:
         await self.aside.run(lambda: self._put(self.options.prefix + name, content))
@@ -98,48 +85,12 @@ class S3(Filed):
 
         if isinstance(error, exceptions.ClientError):
             return _refused(error.response)
-        if isinstance(error, exceptions.SSLError) and "doesn't match" in str(error):
-            return Outcome(Verdict.PARKED, "the server's certificate is for another name")
-        if isinstance(error, exceptions.SSLError):
-            return Outcome(Verdict.PARKED, "the server's certificate is not one that the box believes")
-        if isinstance(error, exceptions.ConnectTimeoutError | exceptions.ReadTimeoutError):
-            return Outcome(Verdict.AGAIN, "no answer in time")
-        if isinstance(error, exceptions.HTTPClientError):
-            return Outcome(Verdict.AGAIN, "the connection was lost")
-        if isinstance(error, exceptions.BotoCoreError | Boto3Error | ValueError):
+        if isinstance(error, Boto3Error):
             return Outcome(Verdict.PARKED, "the address or the credentials cannot be used as they are")
-        return None
-
-    def _connected(self) -> Any:
-        """The client, made once; clients of boto3 may be used by several threads, but not made by them."""
-        with _MAKING:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
-
-    def _connect(self) -> Any:
-        from botocore.config import Config
-
-        options = self.options
-        secret = self.place.secret(options.secret_key_file)
-        return _session().client(
-            "s3",
-            region_name=options.region,
-            endpoint_url=options.endpoint or None,
-            aws_access_key_id=options.access_key,
-            aws_secret_access_key=secret.get_secret_value(),
-            verify=str(self.place.secret_file(options.ca_file)) if options.ca_file else None,
-            config=Config(
-                connect_timeout=min(options.timeout_s, 10.0),
-                read_timeout=options.timeout_s,
-                retries={"total_max_attempts": 1},  # trying again is the forwarder's part
-                max_pool_connections=options.at_once,
-                s3={"addressing_style": "path"} if options.endpoint else {},
-            ),
-        )
+        return on_the_way(error)
 
     def _put(self, name: str, content: Content) -> None:
-        client = self._connected()
+        client = self._connection.client()
         if content.file is not None and content.size > PART:
             self._in_parts(client, name, content)
             return

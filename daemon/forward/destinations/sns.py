@@ -7,12 +7,12 @@ it stands in the attribute `key`, by which a subscriber knows an alarm that came
 from __future__ import annotations
 
 import json
-import threading
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from daemon.forward.destinations import Outcome, Sealed, Verdict
+from daemon.forward.destinations.amazon import Connection, on_the_way
 from daemon.forward.destinations.announcing import Announcing, AnnouncingOptions, record_key
 from daemon.forward.destinations.aside import Aside
 from daemon.forward.destinations.place import Credential, Ended, Place
@@ -58,8 +58,8 @@ class Sns(Announcing):
         super().__init__(options, place)
         self.options = options
         self._aside = Aside(options.at_once, f"forward {place.name}")
-        self._making = threading.Lock()
-        self._client: Any = None
+        region = options.topic.split(":")[3]
+        self._connection = Connection("sns", region, options, place, {})
 
     async def open(self) -> Outcome:
         """The credentials are read again: a person may have renewed them."""
@@ -70,47 +70,17 @@ class Sns(Announcing):
         return await tried(self._publish(sealed), self.options.timeout_s, _known)
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._connection.close()
 
     async def _prepare(self) -> None:
         self.place.secret(self.options.secret_key_file)
 
     async def _publish(self, sealed: Sealed) -> None:
         reply = await self._aside.run(
-            lambda: self._connected().publish(**message(self.options.topic, sealed))
+            lambda: self._connection.client().publish(**message(self.options.topic, sealed))
         )
         if not reply.get("MessageId"):
             raise Ended(Verdict.AGAIN, "an answer that says nothing")
-
-    def _connected(self) -> Any:
-        """The client, made once; clients of boto3 may be used by several threads, but not made by them."""
-        with self._making:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
-
-    def _connect(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        options = self.options
-        secret = self.place.secret(options.secret_key_file)
-        return boto3.session.Session().client(
-            "sns",
-            region_name=options.topic.split(":")[3],
-            endpoint_url=options.endpoint or None,
-            aws_access_key_id=options.access_key,
-            aws_secret_access_key=secret.get_secret_value(),
-            verify=str(self.place.secret_file(options.ca_file)) if options.ca_file else None,
-            config=Config(
-                connect_timeout=min(options.timeout_s, 10.0),
-                read_timeout=options.timeout_s,
-                retries={"total_max_attempts": 1},  # trying again is the forwarder's part
-                max_pool_connections=options.at_once,
-            ),
-        )
 
 
 def message(topic: str, sealed: Sealed) -> dict[str, Any]:
@@ -148,17 +118,9 @@ def _known(error: Exception) -> Outcome | None:
 
     if isinstance(error, exceptions.ClientError):
         return _refused(error.response)
-    if isinstance(error, exceptions.SSLError):
-        return Outcome(Verdict.PARKED, "the server's certificate is not one that the box believes")
-    if isinstance(error, exceptions.ConnectTimeoutError | exceptions.ReadTimeoutError):
-        return Outcome(Verdict.AGAIN, "no answer in time")
-    if isinstance(error, exceptions.HTTPClientError):
-        return Outcome(Verdict.AGAIN, "the connection was lost")
     if isinstance(error, ResponseParserError):
         return Outcome(Verdict.AGAIN, "an answer that says nothing")
-    if isinstance(error, exceptions.BotoCoreError | ValueError):
-        return Outcome(Verdict.PARKED, "the address or the credentials cannot be used as they are")
-    return None
+    return on_the_way(error)
 
 
 def _refused(response: Any) -> Outcome:
