@@ -187,11 +187,11 @@ def take_all(folder: Path) -> Path:
 
 
 @contextmanager
-def small_disk(parent: Path, megabytes: int = DISK_MB, name: str = "disk") -> Iterator[Path]:
-    """A file system of so many megabytes. Raises PermissionError where none can be mounted."""
+def small_disk(parent: Path, megabytes: int = DISK_MB, name: str = "disk", inodes: int = 0) -> Iterator[Path]:
+    """A file system of so many megabytes, and files (0: any number). Raises PermissionError where none can be mounted."""
     folder = parent / name
     folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={inodes}", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         raise PermissionError(mounted.stderr.strip())
