@@ -110,8 +110,8 @@ class Link:
             pause_s = FIRST_BACKOFF_S if streamed and not faulty else min(2 * pause_s, longest_s)
             await asyncio.sleep(pause_s)
 
-    def round(self, now_ns: Nanos) -> bool:
-        """What is due each 20 ms; True if the port is open and everything that had arrived was read."""
+    def round(self, now_ns: Nanos, *, give: bool) -> bool:
+        """What is due each 20 ms; samples are given on where `give`. True if the port is open and everything that had arrived was read."""
         self._telling.look(now_ns)
         if self._line is None or self._transport is None or self._transport.is_closing():
             return False
@@ -120,7 +120,7 @@ class Link:
         except OSError as error:
             self._lose(f"the port went away: {error}")
             return False
-        self.flush()
+        self.flush(give=give)
         try:
             self._work(now_ns)
         except Exception as error:  # noqa: BLE001 - as in run
@@ -143,13 +143,13 @@ class Link:
         if self._unread_bytes > MAX_UNREAD_BYTES:
             self.flush()
 
-    def flush(self) -> None:
+    def flush(self, *, give: bool = True) -> None:
         """Decode what has arrived, and give on the samples."""
         try:
             if self._unread:
                 data, self._unread, self._unread_bytes = b"".join(self._unread), [], 0
                 self._decode(data, self._arrived_ns)
-            if self._device is not None:
+            if give and self._device is not None:
                 self._device.flush()
         except Exception as error:  # noqa: BLE001 - as in run
             self._failed(error)

@@ -22,7 +22,9 @@ from daemon.model.signals import TICK_NS, DeviceReply, Item, Nanos, Tick
 from firmware_bridge.boards import BOARDS, BoardKind
 
 ROUND_NS: Nanos = 20_000_000
-"""How often boards are asked what is due and samples are given on; divides `TICK_NS`."""
+"""How often what has arrived is decoded and boards are asked what is due; divides `TICK_NS`."""
+GIVE_NS: Nanos = 50_000_000
+"""How often samples are given on and main is woken: the hop of the ECG's analysis; waking for less only costs."""
 MAX_TICKS_AT_ONCE = 100
 RESTART_S = 1.0
 STOP_S = 3.0
@@ -78,7 +80,7 @@ class Acquisition:
     def drain(self, max_items: int = 256) -> list[tuple[str, Item]]:
         """The oldest waiting items as (bed, item), in order; ("", Tick) is for every bed. Empty when nothing waits.
 
-        What a slice leaves wakes main again within 20 ms.
+        What a slice leaves wakes main again within 60 ms.
         """
         return self._rings.drain(max_items)
 
@@ -205,22 +207,24 @@ class Acquisition:
             self._rings.flush()
 
     async def _go_round(self) -> None:
-        """Every 20 ms, at multiples of it: Ticks, what boards have to say, blocks, and a call to main."""
-        count = 0
+        """Every 20 ms, at multiples of it: Ticks, and what boards have to say. In the first after each 50 ms: blocks, and a call to main."""
+        count, given = 0, 0
         while True:
             now_ns = self._now()
             await asyncio.sleep((ROUND_NS - now_ns % ROUND_NS) / 1e9)
             now_ns = self._now()
             self.advance(now_ns)
             count += 1
+            give, given = now_ns // GIVE_NS > given, now_ns // GIVE_NS
             for link in self._links:
-                if link.round(now_ns):
+                if link.round(now_ns, give=give):
                     before = self._rounds.get(link.name)
                     self._rounds[link.name] = Round(before.count + 1 if before else 1, now_ns)
                 elif not link.is_open:
                     self._rounds.pop(link.name, None)
             self._rounds[""] = Round(count, now_ns)
-            self._rings.flush()
+            if give:
+                self._rings.flush()
 
 
 def _unhandled(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

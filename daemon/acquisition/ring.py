@@ -27,7 +27,7 @@ from daemon.model.signals import (
 RING_S = 20.0
 """Seconds of samples that a ring holds (10 s are asked for)."""
 MAX_ITEMS = 8192
-"""Items that a ring holds; blocks are flushed every 20 ms, so samples reach their limit first."""
+"""Items that a ring holds; blocks come every 50 ms, so samples reach their limit first."""
 MAX_TICKS = 6000
 MAX_LOST_SEGMENTS = 64
 MAX_REPLIES = 64
@@ -155,7 +155,7 @@ class Rings:
             self._ticks.append((self._next(), tick))
 
     def flush(self) -> None:
-        """Wake main if something waits. Called once a round and not for each item, so that main is not kept busy waking."""
+        """Wake main if something waits. Called twenty times a second and not for each item, so that main is not kept busy waking."""
         with self._lock:
             waits = bool(self._ticks) or any(r.head() is not None for r in self._rings.values())
             call = waits and not self._woken
@@ -166,7 +166,7 @@ class Rings:
     def drain(self, max_items: int) -> list[tuple[str, Item]]:
         """The oldest waiting items in order, about `max_items` at most; ("", Tick) is for every bed.
 
-        Whatever is left wakes main again within a round, so a caller may stop after any slice.
+        Whatever is left wakes main again soon, so a caller may stop after any slice.
         """
         out: list[tuple[str, Item]] = []
         with self._lock:
