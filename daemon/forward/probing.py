@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from daemon import config as settings
@@ -48,18 +48,20 @@ class Address:
     tls: bool = False
 
 
+LINES: Final = {"mqtt": (8883, True), "mllp": (2575, True), "sftp": (22, False), "ftp": (21, False)}
+"""Kinds that have a host and a port of their own: the port, and whether TLS is spoken from the first byte."""
+
+
 def address(one: settings.Destination) -> Address:
     """Where the destination is, by its kind."""
     options = one.options
     url = str(options.get("url") or options.get("endpoint") or options.get("api_url") or "")
+    if one.kind in LINES:
+        port, tls = LINES[one.kind]
+        return Address(
+            str(options.get("host", "")), int(options.get("port", port)), bool(options.get("tls", tls))
+        )
     match one.kind:
-        case "mqtt":
-            tls = bool(options.get("tls", True))
-            return Address(str(options.get("host", "")), int(options.get("port", 8883)), tls)
-        case "ftp":
-            return Address(str(options.get("host", "")), int(options.get("port", 21)))
-        case "sftp":
-            return Address(str(options.get("host", "")), int(options.get("port", 22)))
         case "folder":
             return Address()
         case "azure" if not url:
@@ -70,6 +72,8 @@ def address(one: settings.Destination) -> Address:
             url = "https://api.dropboxapi.com"
         case "s3" if not url:
             url = f"https://s3.{options.get('region', 'us-east-1')}.amazonaws.com"
+        case "sns" if not url:
+            url = f"https://sns.{str(options.get('topic', ':::')).split(':')[3]}.amazonaws.com"
     parts = urlsplit(url)
     tls = parts.scheme == "https"
     return Address(parts.hostname or "", parts.port or (443 if tls else 80), tls)

@@ -95,12 +95,16 @@ def test_every_kind_of_destination_is_in_the_table_once():
 
 @pytest.mark.parametrize("kind", ["mqtt", "mllp", "sftp", "ftp"])
 def test_default_ports_are_those_of_the_kinds(kind):
-    assert f"TCP {KINDS[kind].options.model_fields['port'].default}" in kinds()[kind][2]
+    port = KINDS[kind].options.model_fields["port"].default
+    assert f"TCP {port}" in kinds()[kind][2]
+    assert (asked := address(Destination(kind=kind, host="HOST"))).port == port
+    assert asked.host == "HOST"
 
 
-@pytest.mark.parametrize("kind", ["azure", "gcs", "s3", "dropbox"])
+@pytest.mark.parametrize("kind", ["azure", "gcs", "s3", "sns", "dropbox"])
 def test_default_hosts_are_those_that_are_asked(kind):
-    asked = address(Destination(kind=kind, account="ACCOUNT", region="REGION"))
+    topic = "arn:aws:sns:REGION:123456789012:TOPIC"
+    asked = address(Destination(kind=kind, account="ACCOUNT", region="REGION", topic=topic))
 
     assert (asked.port, asked.tls) == (443, True)
     assert asked.host.lower() in kinds()[kind][1].lower()
