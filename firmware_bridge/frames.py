@@ -139,6 +139,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of what was sent to a device it has: `done` of `whole` bytes."""
+
+    request: str
+    done: int
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
 class Damage:
     """Bytes that were no frame: noise, a torn frame, a banner. Counted, never silently skipped."""
 
@@ -146,7 +155,7 @@ class Damage:
     reason: str = "noise"
 
 
-Frame = Samples | Leads | Identity | Number | Status | Settings | Reply | Damage
+Frame = Samples | Leads | Identity | Number | Status | Settings | Reply | Progress | Damage
 
 
 def joined(frames: Iterable[Frame]) -> list[Frame]:

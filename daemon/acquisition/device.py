@@ -28,13 +28,15 @@ from daemon.model.signals import (
     Segment,
     Stream,
 )
-from firmware_bridge.boards import Board, Commanded
+from daemon.model.transfer import Transfer
+from firmware_bridge.boards import Board, Commanded, Updated
 from firmware_bridge.frames import (
     Damage,
     Frame,
     Identity,
     Leads,
     Number,
+    Progress,
     Quantity,
     Reply,
     Samples,
@@ -44,6 +46,9 @@ from firmware_bridge.frames import (
 )
 
 MAX_BLOCK_NS: Nanos = 200_000_000
+Value = float | Transfer
+"""What a device can be asked to take."""
+
 _MAX_TEXT, _MAX_SETTINGS = 200, 64
 
 
@@ -89,6 +94,7 @@ class Device:
         self.board = board
         # Asked once: the question looks at every attribute, and the answer is wanted fifty times a second.
         self.commanded = board if isinstance(board, Commanded) else None
+        self.updated = board if isinstance(board, Updated) else None
         self.identity = Identity(board.facts.kind, model=board.facts.title)
         self.settings: dict[str, str] = {}
         self.refusal = ""
@@ -97,6 +103,7 @@ class Device:
         self.stall_ns: Nanos = round(board.facts.silent_after_s * 1e9)
         self._statuses: dict[str, str] = {}
         self._asked: set[str] = set()
+        self._transfers: dict[str, Transfer] = {}
         self.bed = bed
         self._boot = boot
         self._port_label = port_label
@@ -116,8 +123,11 @@ class Device:
         """Whether it gave samples (or, where it has none, numbers) and has been silent for longer than a stall takes."""
         return self.last_heard_ns is not None and now_ns - self.last_heard_ns > self.stall_ns
 
-    def command(self, request: str, name: str, value: float, now_ns: Nanos) -> None:
-        """Ask the device to take a setting; what becomes of it comes as a `DeviceReply`."""
+    def command(self, request: str, name: str, value: Value, now_ns: Nanos) -> None:
+        """Ask the device to take a setting or new firmware; what becomes of it comes as a `DeviceReply`."""
+        if isinstance(value, Transfer):
+            self._update(request, value, now_ns)
+            return
         board = self.commanded
         if board is None:
             self._replied(Reply(request, ok=False, text="read_only"), now_ns)
@@ -125,6 +135,24 @@ class Device:
             self._replied(Reply(request, ok=False, text=refused), now_ns)
         else:
             self._asked.add(request)
+
+    @property
+    def takes_firmware(self) -> bool:
+        return self.updated is not None and self.updated.takes_firmware
+
+    def _update(self, request: str, transfer: Transfer, now_ns: Nanos) -> None:
+        board = self.updated
+        if board is None:
+            refused = "read_only"
+        elif transfer.verb == "send":
+            refused = board.update(request, transfer.image, transfer.version, now_ns)
+        else:
+            refused = board.told(request, transfer.verb, now_ns)
+        if refused:
+            self._replied(Reply(request, ok=False, text=refused), now_ns)
+        else:
+            self._asked.add(request)
+            self._transfers[request] = transfer
 
     def lapse(self, now_ns: Nanos) -> None:
         """What time alone brings: frames that waited for one that never came, settings left without an answer."""
@@ -146,6 +174,7 @@ class Device:
 
     def _replied(self, reply: Reply, now_ns: Nanos) -> None:
         self._asked.discard(reply.request)
+        self._transfers.pop(reply.request, None)
         text = reply.text[:_MAX_TEXT]
         self._give(DeviceReply(self.bed, self.name, reply.request, reply.ok, text, now_ns))
 
@@ -190,6 +219,8 @@ class Device:
                 for name, value in frame.values[:_MAX_SETTINGS]:
                     if name in self.settings or len(self.settings) < _MAX_SETTINGS:
                         self.settings[name[:_MAX_TEXT]] = value[:_MAX_TEXT]
+            case Progress() if frame.request in self._transfers:
+                self._transfers[frame.request].done = frame.done
             case Reply() if frame.request in self._asked:
                 self._replied(frame, now_ns)
             case Reply():

@@ -16,7 +16,7 @@ from serial_asyncio_fast import SerialTransport
 from daemon.acquisition import hotplug
 from daemon.acquisition.belonging import Belonging
 from daemon.acquisition.claims import Claims, Place
-from daemon.acquisition.device import Counters, Device
+from daemon.acquisition.device import Counters, Device, Value
 from daemon.acquisition.hotplug import POLL_S, Port
 from daemon.acquisition.line import CannotOpen, Line, Receiver, open_line
 from daemon.acquisition.listening import Listening
@@ -112,7 +112,7 @@ class Link:
 
     def round(self, now_ns: Nanos, *, give: bool) -> bool:
         """What is due each 20 ms; samples are given on where `give`. True if the port is open and everything that had arrived was read."""
-        self._telling.look(now_ns)
+        self._telling.look(now_ns, self._claims)
         if self._line is None or self._transport is None or self._transport.is_closing():
             return False
         try:
@@ -243,7 +243,7 @@ class Link:
             rate_hz = sum(stream.rate_hz for stream in streams) or LEAST_RATE_HZ
             self._rings.size(self._telling.bed, self._place.name, rate_hz)
 
-    def command(self, device: str, request: str, name: str, value: float) -> bool:
+    def command(self, device: str, request: str, name: str, value: Value) -> bool:
         """Ask the device of this name to take a setting; False if it is not the one that is attached here."""
         attached, now_ns = self._device, self._now()
         if attached is None or attached.held or attached.name != device or self._ending:

@@ -19,6 +19,7 @@ from daemon.acquisition.link import Link
 from daemon.acquisition.ring import Rings
 from daemon.config import Bed
 from daemon.model.signals import TICK_NS, DeviceReply, Item, Nanos, Tick
+from daemon.model.transfer import Transfer
 from firmware_bridge.boards import BOARDS, BoardKind
 
 ROUND_NS: Nanos = 20_000_000
@@ -96,8 +97,8 @@ class Acquisition:
         """The last round of the thread ("") and of each open port ("bed/label"). A port that is not open is absent."""
         return dict(self._rounds)
 
-    def command(self, bed: str, device: str, request: str, name: str, value: float) -> None:
-        """Ask a device to take a setting. Its answer, or why there is none, comes as a `DeviceReply` of the bed."""
+    def command(self, bed: str, device: str, request: str, name: str, value: float | Transfer) -> None:
+        """Ask a device to take a setting, or new firmware. Its answer, or why there is none, comes as a `DeviceReply` of the bed."""
         loop = self._loop
         try:
             if loop is not None:
@@ -119,7 +120,7 @@ class Acquisition:
         if self._claims is not None:
             self._claims.assigned = self._assigned
 
-    def _command(self, bed: str, device: str, request: str, name: str, value: float) -> None:
+    def _command(self, bed: str, device: str, request: str, name: str, value: float | Transfer) -> None:
         if not any(link.command(device, request, name, value) for link in self._links):
             reply = DeviceReply(bed, device, request, ok=False, text="not_attached", t_ns=self._now())
             self._rings.push(bed, "", reply)

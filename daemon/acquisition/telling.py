@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from daemon.acquisition.claims import Place
+from daemon.acquisition.claims import Claims, Place
 from daemon.acquisition.device import Counters, Device
 from daemon.model.signals import DeviceSeen, Fact, FactState, Item, LinkState, Nanos, Settable
 from firmware_bridge.boards import BoardKind
@@ -71,10 +71,16 @@ class Telling:
         self.bed, self._said = bed, None
         self.report(now_ns)
 
-    def look(self, now_ns: Nanos) -> None:
-        """Report if the last time is a second ago."""
-        if now_ns - self._looked_ns >= SAY_NS:
-            self.report(now_ns)
+    def look(self, now_ns: Nanos, claims: Claims) -> None:
+        """Report if the last time is a second ago. A device that is away goes to another bed as one that is here does."""
+        if now_ns - self._looked_ns < SAY_NS:
+            return
+        if self.device is None and (said := self._said) is not None and said.device:
+            bed = claims.bed_of(self._place, said.device)
+            if bed != self.bed:
+                self.moved(bed, now_ns)
+                self._said = said  # what is known of it
+        self.report(now_ns)
 
     def report(self, now_ns: Nanos) -> None:
         """Say how the device is, unless nothing has changed since it was said."""
@@ -127,6 +133,7 @@ class Telling:
             samples_lost=self._counters.samples_lost,
             detail=detail,
             settable=_settable(device),
+            takes_firmware=device is not None and device.takes_firmware,
         )
 
 

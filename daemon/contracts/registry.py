@@ -45,6 +45,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
     "box.report/1": Contract(box.Report),
     "box.ownership/1": Contract(box.Ownership),
     "box.receipt/1": Contract(box.Receipt, down=True),
+    "box.firmware/1": Contract(box.Firmware, down=True),
 }
 
 _WAVEFORM = CONTRACTS["ecg.waveform/1"]

@@ -70,6 +70,21 @@ class Commanded(Protocol):
         """Replies for requests that the device has not answered in time; called with `due`."""
 
 
+@runtime_checkable
+class Updated(Protocol):
+    """A `Board` whose device can take new firmware. What comes of each call is one `Reply`; on the way there are `Progress`es."""
+
+    @property
+    def takes_firmware(self) -> bool:
+        """Whether this device does."""
+
+    def update(self, request: str, image: bytes, version: str, now_ns: Nanos) -> str:
+        """Begin to send an image, which the device checks. "" or why not: read_only, busy."""
+
+    def told(self, request: str, verb: str, now_ns: Nanos) -> str:
+        """Say start, keep or back. "" or why not."""
+
+
 class BoardKind(Protocol):
     """A module of this package: the factory, and how its bytes are recognised."""
 

@@ -34,8 +34,19 @@ from firmware_bridge.vlp import channels, messages
 from firmware_bridge.vlp.asking import Asking
 from firmware_bridge.vlp.channels import Meaning, understood
 from firmware_bridge.vlp.clock import LinkClock
-from firmware_bridge.vlp.messages import BITS, CAP_SETTINGS, CODE, SAY_HELLO, SAY_SETTINGS, Entry, Hello, Run
+from firmware_bridge.vlp.messages import (
+    BITS,
+    CAP_FIRMWARE,
+    CAP_SETTINGS,
+    CODE,
+    SAY_HELLO,
+    SAY_SETTINGS,
+    Entry,
+    Hello,
+    Run,
+)
 from firmware_bridge.vlp.order import MS, Order, Taken
+from firmware_bridge.vlp.updating import Updating
 from firmware_bridge.vlp.weave import Weave
 from firmware_bridge.vlp.wire import ACK_WANTED, AGAIN, Letter, Opener, Spoilt, Type, sealed
 from firmware_bridge.vlp.wire import Status as Answer
@@ -73,6 +84,7 @@ class Vlp:
         self._order = Order()
         self._clock = LinkClock()
         self._asking = Asking()
+        self._updating = Updating()
         self._hello: Hello | None = None
         self._dictionary: int | None = None
         self._entries: tuple[Entry, ...] = ()
@@ -136,8 +148,10 @@ class Vlp:
             if letter.type == Type.PONG and not letter.flags & AGAIN:
                 self._clock.answered(*messages.read_pong(letter.payload), now_ns)
             elif letter.type == Type.ACK:
-                reply = self._asking.answered(*messages.read_ack(letter.payload), now_ns)
+                said = messages.read_ack(letter.payload)
+                reply = self._asking.answered(*said, now_ns)
                 frames += [] if reply is None else [reply]
+                frames += self._updating.answered(*said, now_ns)
         except ValueError:
             return [Damage(letter.size, "malformed")]
         return frames
@@ -153,7 +167,7 @@ class Vlp:
         if anew:
             self._order.restart(letter.sequence)
             frames += self._deliver(now_ns)
-            frames += self._asking.restarted()
+            frames += [*self._asking.restarted(), *self._updating.restarted()]
             self._clock = LinkClock()
             self._dictionary = None
             self._early.clear()
@@ -297,8 +311,19 @@ class Vlp:
     def command(self, request: str, name: str, value: float, now_ns: Nanos) -> str:
         return self._asking.begin(request, name, value, now_ns)
 
+    @property
+    def takes_firmware(self) -> bool:
+        """Whether the device says that it takes new firmware over the link."""
+        return self._hello is not None and bool(self._hello.caps & CAP_FIRMWARE)
+
+    def update(self, request: str, image: bytes, version: str, now_ns: Nanos) -> str:
+        return self._updating.begin(request, image, version, now_ns) if self.takes_firmware else "read_only"
+
+    def told(self, request: str, verb: str, now_ns: Nanos) -> str:
+        return self._updating.say(request, verb, now_ns) if self.takes_firmware else "read_only"
+
     def lapsed(self, now_ns: Nanos) -> list[Reply]:
-        return self._asking.lapsed(now_ns)
+        return [*self._asking.lapsed(now_ns), *self._updating.lapsed(now_ns)]
 
     def due(self, now_ns: Nanos) -> bytes | None:
         if not self._opened:
@@ -315,17 +340,22 @@ class Vlp:
         out += [self._seal(Type.RESEND, messages.resend(*run)) for run in self._order.due(now_ns)]
         if self._hello is not None and (t1_us := self._clock.due(now_ns)) is not None:
             out.append(self._seal(Type.PING, messages.ping(t1_us)))
-        if (asked := self._asking.due(now_ns)) is not None:
-            payload, sequence = asked
-            if sequence is None:
-                self._asking.sent(self._sequence, now_ns)
-                out.append(self._seal(Type.COMMAND, payload, ACK_WANTED))
-            else:
-                self._asking.sent(sequence, now_ns)
-                out.append(sealed(Type.COMMAND, sequence, payload, ACK_WANTED | AGAIN))
+        out += self._wanted(Type.COMMAND, self._asking, now_ns)
+        out += self._wanted(Type.FIRMWARE, self._updating, now_ns)
         while self._answers:
             out.append(self._seal(Type.ACK, self._answers.popleft()))
         return b"".join(out) or None
+
+    def _wanted(self, kind: Type, of: Asking | Updating, now_ns: Nanos) -> list[bytes]:
+        """What wants an answer: again under the number it had."""
+        if (asked := of.due(now_ns)) is None:
+            return []
+        payload, sequence = asked
+        if sequence is not None:
+            of.sent(sequence, now_ns)
+            return [sealed(kind, sequence, payload, ACK_WANTED | AGAIN)]
+        of.sent(self._sequence, now_ns)
+        return [self._seal(kind, payload, ACK_WANTED)]
 
     def closing(self) -> bytes:
         """Nothing: it streams whether anybody listens or not."""

@@ -1,12 +1,13 @@
 /* A device for a computer: plays samples from a file (16-bit pairs of flow and pressure, little endian) over stdin and
- * stdout, at 25 Hz, with two settings. Two ways to run it:
+ * stdout, at 25 Hz, with two settings and two banks of firmware (files, where --banks names a folder; an image begins with
+ * "VLPFWIMG" and its version; one whose version begins with "bad" sends no samples). Two ways to run it:
  *
  *   vlp_host [OPTIONS]           in real time; for a pseudo-terminal: socat PTY,link=/tmp/vlp,raw EXEC:./vlp_host
  *   vlp_host --steps [OPTIONS]   in told time, for tests: u64 time in us, u32 length, bytes from the host;
  *                                answered by u32 length, bytes to the host
  *
  * Options: --samples FILE, --refuse TEXT (every setting is refused with these words), --boot N,
- * --room BYTES (what the line takes in each step).
+ * --room BYTES (what the line takes in each step), --banks FOLDER.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "vlp.h"
@@ -31,9 +32,7 @@ static const vlp_setting SETTINGS[] = {
     {1, 4000, 20000, 200, "target_pressure", "cmH2O"},
     {2, 0, 5000, 1000, "humidity_level", "1"}
 };
-static const vlp_device DEVICE = {
-    "CPAP-2301-0001", "VLP example", "1.0", 1, CHANNELS, 4, SETTINGS, 2
-};
+enum { BANK_ROOM = 1 << 20, MAGIC = 8, VERSION_MAX = 16 };
 
 typedef struct {
     int stepped;
@@ -44,6 +43,12 @@ typedef struct {
     uint64_t sent; /* rows */
     uint8_t out[OUT_MAX];
     size_t out_length, room;
+    const char *folder; /* of the banks; NULL = there are none */
+    int running, other_runs_next, trial, restart;
+    uint64_t trial_us, restart_us;
+    char version[VERSION_MAX + 1];
+    vlp_device device;
+    vlp_banks banks;
 } machine;
 
 static uint64_t real_us(void)
@@ -84,10 +89,125 @@ static void apply(void *context, uint8_t setting, int32_t value)
 
 static int32_t value_of(void *context, uint8_t setting) { return ((machine *)context)->values[setting]; }
 
+/* --- two banks, as files ---------------------------------------------------------------------------------------- */
+
+static FILE *bank(const machine *self, int number, const char *mode)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/bank%d", self->folder, number);
+    return fopen(path, mode);
+}
+
+static int prepare(void *context, uint32_t size)
+{
+    machine *self = context;
+    FILE *file = bank(self, !self->running, "wb");
+    (void)size;
+    return file == NULL || fclose(file) != 0 ? -1 : 0;
+}
+
+static int write_bank(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
+{
+    machine *self = context;
+    FILE *file = bank(self, !self->running, "r+b");
+    int good;
+    if (file == NULL)
+        return -1;
+    good = fseek(file, (long)offset, SEEK_SET) == 0 && fwrite(bytes, 1, length, file) == length;
+    return fclose(file) == 0 && good ? 0 : -1;
+}
+
+static int read_bank(void *context, uint32_t offset, uint8_t *bytes, size_t length)
+{
+    machine *self = context;
+    FILE *file = bank(self, !self->running, "rb");
+    int good;
+    if (file == NULL)
+        return -1;
+    good = fseek(file, (long)offset, SEEK_SET) == 0 && fread(bytes, 1, length, file) == length;
+    (void)fclose(file);
+    return good ? 0 : -1;
+}
+
+static int suits(void *context, uint32_t size)
+{
+    uint8_t head[MAGIC + VERSION_MAX];
+    return size >= sizeof head && read_bank(context, 0, head, sizeof head) == 0 && memcmp(head, "VLPFWIMG", MAGIC) == 0;
+}
+
+static const char *not_now(void *context) { return ((machine *)context)->refusal; }
+static int on_trial(void *context) { return ((machine *)context)->trial; }
+
+static void restart_soon(machine *self)
+{
+    self->restart = 1;
+    self->restart_us = now_us(self) + 50000u; /* the answer goes out first */
+}
+
+static void start_other(void *context)
+{
+    machine *self = context;
+    self->other_runs_next = 1;
+    restart_soon(self);
+}
+
+static void keep_running(void *context) { ((machine *)context)->trial = 0; }
+
+static int go_back(void *context)
+{
+    machine *self = context;
+    if (!self->trial)
+        return -1;
+    restart_soon(self);
+    return 0;
+}
+
+/* What a boot loader does: the other bank where it was told so, the old one again where a trial was not kept. */
+static void boot_loader(machine *self)
+{
+    FILE *file;
+    if (self->other_runs_next || self->trial) {
+        self->running = !self->running;
+        self->trial = self->other_runs_next;
+        self->trial_us = now_us(self);
+        self->other_runs_next = 0;
+    }
+    self->restart = 0;
+    strcpy(self->version, "1.0");
+    file = self->folder == NULL ? NULL : bank(self, self->running, "rb");
+    if (file != NULL) {
+        char head[MAGIC + VERSION_MAX];
+        if (fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, "VLPFWIMG", MAGIC) == 0)
+            memcpy(self->version, head + MAGIC, VERSION_MAX);
+        (void)fclose(file);
+    }
+}
+
+static void power_up(machine *self, vlp_link *link, const vlp_hal *hal, uint32_t boot)
+{
+    static const vlp_device plain = {"CPAP-2301-0001", "VLP example", "1.0", 1, CHANNELS, 4, SETTINGS, 2, NULL};
+    const vlp_banks banks = {self, BANK_ROOM, prepare, write_bank, read_bank, suits, not_now, on_trial,
+                             start_other, keep_running, go_back};
+    boot_loader(self);
+    self->device = plain;
+    self->device.firmware = self->version;
+    self->banks = banks;
+    if (self->folder != NULL)
+        self->device.banks = &self->banks;
+    vlp_begin(link, &self->device, hal, boot);
+}
+
+static void watch(machine *self, vlp_link *link)
+{
+    int ended = self->trial && !self->other_runs_next && now_us(self) - self->trial_us >= VLP_TRIAL_US;
+    if (ended || (self->restart && now_us(self) >= self->restart_us))
+        power_up(self, link, link->hal, link->boot + 1);
+}
+
 /* Send every block that is due by now; the first row stands one period after the start. */
 static void sample(machine *self, vlp_link *link)
 {
-    while (self->samples != NULL && now_us(self) >= (self->sent + BLOCK) * PERIOD_US) {
+    while (self->samples != NULL && strncmp(self->version, "bad", 3) != 0 && now_us(self) >= (self->sent + BLOCK) * PERIOD_US) {
         int16_t flow[BLOCK], pressure[BLOCK], number;
         uint8_t raw[4 * BLOCK], mode = 1;
         uint64_t us = (self->sent + 1) * PERIOD_US;
@@ -140,6 +260,7 @@ static int run_steps(machine *self, vlp_link *link)
             return 1;
         self->now_us = us;
         vlp_receive(link, in, length);
+        watch(self, link);
         sample(self, link);
         vlp_poll(link);
         for (at = 0; at < 4; at++)
@@ -163,6 +284,7 @@ static int run_live(machine *self, vlp_link *link)
                 return 0;
             vlp_receive(link, in, (size_t)length);
         }
+        watch(self, link);
         sample(self, link);
         vlp_poll(link);
         flush_out(self);
@@ -193,6 +315,8 @@ int main(int count, char **words)
             self.refusal = words[++at];
         } else if (at + 1 < count && strcmp(words[at], "--boot") == 0) {
             boot = (uint32_t)strtoul(words[++at], NULL, 10);
+        } else if (at + 1 < count && strcmp(words[at], "--banks") == 0) {
+            self.folder = words[++at];
         } else if (at + 1 < count && strcmp(words[at], "--room") == 0) {
             self.room = (size_t)strtoul(words[++at], NULL, 10);
         } else {
@@ -203,6 +327,6 @@ int main(int count, char **words)
     if (self.room > OUT_MAX)
         self.room = OUT_MAX;
     self.begun_us = real_us();
-    vlp_begin(&link, &DEVICE, &hal, boot);
+    power_up(&self, &link, &hal, boot);
     return self.stepped ? run_steps(&self, &link) : run_live(&self, &link);
 }

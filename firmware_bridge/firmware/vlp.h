@@ -28,13 +28,15 @@
 enum vlp_type {
     VLP_HELLO = 0x01, VLP_DICT = 0x02, VLP_SETTINGS = 0x03, VLP_PART = 0x04,
     VLP_SAMPLES = 0x10, VLP_RESEND = 0x11, VLP_ROWS = 0x12,
-    VLP_PING = 0x20, VLP_PONG = 0x21, VLP_COMMAND = 0x30, VLP_ACK = 0x31, VLP_LOG = 0x40
+    VLP_PING = 0x20, VLP_PONG = 0x21, VLP_COMMAND = 0x30, VLP_ACK = 0x31, VLP_LOG = 0x40, VLP_FIRMWARE = 0x50
 };
 enum vlp_status { VLP_OK, VLP_UNKNOWN, VLP_OTHER_VERSION, VLP_BAD_ARGUMENT, VLP_BUSY, VLP_REFUSED };
 enum vlp_sample { VLP_U8, VLP_I16, VLP_I32, VLP_F32 };
 enum { VLP_ACK_WANTED = 1, VLP_AGAIN = 2 };                       /* header flags */
 enum { VLP_CODE = 2, VLP_BITS = 4 };                              /* channel flags */
 enum { VLP_SAY_HELLO = 0x0001, VLP_SAY_SETTINGS = 0x0002, VLP_PROPOSE = 0x0010, VLP_CONFIRM = 0x0011 };
+/* The first byte of a FIRMWARE frame. */
+enum { VLP_FW_BEGIN = 1, VLP_FW_PIECE, VLP_FW_CHECK, VLP_FW_START, VLP_FW_KEEP, VLP_FW_BACK };
 #define VLP_NO_VALUE_I16 INT16_MIN
 #define VLP_NO_VALUE_I32 INT32_MIN
 
@@ -52,7 +54,27 @@ typedef struct {
     const char *name, *unit;
 } vlp_setting;
 
-/* What never changes while the device runs. `unit` is the serial number as text, filled up with zeros. */
+/* Two banks of firmware: one runs, the other takes what is sent. `write` and `read` are of the other bank; `prepare` makes
+ * room for `size` bytes there; each returns 0, or -1 where it failed. `suits` looks at a whole image whose hash is right:
+ * 0 where it is not for this device. `refuses` says why it would not be safe now, or NULL. `start` makes the other bank run
+ * on trial from a restart on, soon after this call; the boot loader takes the old one again after VLP_TRIAL_US, at a reset
+ * and when the watchdog bites, unless `keep` was called. `back` restarts into the old one at once, -1 where none is on trial. */
+typedef struct {
+    void *context;
+    uint32_t room;
+    int (*prepare)(void *context, uint32_t size);
+    int (*write)(void *context, uint32_t offset, const uint8_t *bytes, size_t length);
+    int (*read)(void *context, uint32_t offset, uint8_t *bytes, size_t length);
+    int (*suits)(void *context, uint32_t size);
+    const char *(*refuses)(void *context);
+    int (*on_trial)(void *context);
+    void (*start)(void *context);
+    void (*keep)(void *context);
+    int (*back)(void *context);
+} vlp_banks;
+#define VLP_TRIAL_US 60000000u
+
+/* What never changes while the device runs. `banks` NULL: it takes no firmware over the link. `unit` is the serial number as text, filled up with zeros. */
 typedef struct {
     uint8_t unit[16];
     const char *name, *firmware;
@@ -61,6 +83,7 @@ typedef struct {
     uint8_t channel_count;
     const vlp_setting *settings;
     uint8_t setting_count;
+    const vlp_banks *banks;
 } vlp_device;
 
 /* The board's part. `write` takes a whole frame and returns its length, or takes nothing and returns 0: a frame that
@@ -81,6 +104,12 @@ typedef struct {
     char text[VLP_TEXT_MAX];
 } vlp_answer;
 
+/* What of new firmware has come. */
+typedef struct {
+    uint32_t size, have;
+    uint8_t hash[32], begun, checked, started;
+} vlp_coming;
+
 typedef struct {
     const vlp_device *device;
     const vlp_hal *hal;
@@ -99,6 +128,7 @@ typedef struct {
     uint16_t proposed_request;
     int32_t proposed_value;
     uint64_t proposed_us;
+    vlp_coming coming;
     uint32_t bad_frames, unsent_frames;
 } vlp_link;
 
@@ -116,6 +146,16 @@ int vlp_rows(vlp_link *link, uint8_t ch, uint8_t channels, uint64_t us, const vo
 int vlp_log(vlp_link *link, uint8_t level, const char *text);
 /* Tell how the device is set, after somebody has turned a knob. */
 void vlp_tell_settings(vlp_link *link);
+
+/* SHA-256 (FIPS 180-4), for images: in pieces, and a digest of 32 bytes at the end. */
+typedef struct {
+    uint32_t state[8];
+    uint64_t length;
+    uint8_t block[64];
+} vlp_sha256;
+void vlp_sha256_begin(vlp_sha256 *sum);
+void vlp_sha256_add(vlp_sha256 *sum, const uint8_t *bytes, size_t length);
+void vlp_sha256_end(vlp_sha256 *sum, uint8_t digest[32]);
 
 /* The wire, for itself. Lengths: `stuffed` needs length + length / 254 + 1 bytes. vlp_unstuff returns -1 for nonsense. */
 uint32_t vlp_crc32c(const uint8_t *bytes, size_t length);

@@ -79,7 +79,8 @@ static void say_hello(vlp_link *link)
     const vlp_device *device = link->device;
     writer to = begin(link, VLP_HELLO);
     put_number(&to, VLP_MTU, 2);
-    put_number(&to, device->setting_count ? 7u : 3u, 2); /* sends again, answers for its clock, has settings */
+    /* Sends again and answers for its clock; has settings; takes firmware. */
+    put_number(&to, 3u | (device->setting_count ? 4u : 0u) | (device->banks != NULL ? 8u : 0u), 2);
     put(&to, device->unit, sizeof device->unit);
     put_number(&to, link->boot, 4);
     put_text(&to, device->name, strlen(device->name));
@@ -298,6 +299,11 @@ static void frame(vlp_link *link, const uint8_t *body, size_t length, uint64_t h
         resend_later(link, (uint32_t)number_at(payload, 4), (uint32_t)number_at(payload + 4, 4));
     } else if (body[1] == VLP_COMMAND) {
         command(link, sequence, body[2], payload, size);
+    } else if (body[1] == VLP_FIRMWARE) { /* each step may come twice, and does no harm then */
+        vlp_answer answer;
+        vlp_firmware_step(link, payload, size, &answer);
+        if (body[2] & VLP_ACK_WANTED)
+            acknowledge(link, sequence, answer.status, answer.text, answer.length);
     } else if (body[1] != VLP_ACK && (body[2] & VLP_ACK_WANTED)) {
         acknowledge(link, sequence, VLP_UNKNOWN, "", 0);
     }

@@ -249,6 +249,7 @@ COMMANDS: dict[str, Command] = {
     "valve": Command("valve stuck|ok", "between the beds", _machine_fault("stuck_valve", "stuck")),
     "compressor": Command("compressor worn|ok", "wear", _machine_fault("worn_compressor", "worn")),
     "outlet": Command("outlet blocked|ok", "a kinked tube", _machine_fault("blocked_outlet", "blocked")),
+    "fan": Command("fan stopped|ok", "a machine that gets too hot", _machine_fault("still_fan", "stopped")),
     "power": Command("power mains|battery", "where it comes from", _power),
     "battery": Command("battery PERCENT", "how full it is", _set_machine("battery_pct")),
     "electrode": Command("electrode NAME on|off", "RA LA LL RL V1..V6", _electrode),

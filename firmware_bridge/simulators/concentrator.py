@@ -32,16 +32,21 @@ BATTERY_S = 4 * 3600.0  # from full to empty
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault that can be switched on: the share of purity above air, and of pressure above the room, that is left."""
+    """A fault that can be switched on: the share of purity above air, and of pressure above the room, that is left.
+
+    `warmer_c`: how much hotter the machine becomes in the long run.
+    """
 
     purity: float
     pressure: float
+    warmer_c: float = 0.0
 
 
 FAULTS = {
     "stuck_valve": Fault(0.2, 0.75),
     "worn_compressor": Fault(0.92, 0.7),
     "blocked_outlet": Fault(1.0, 1.05),
+    "still_fan": Fault(1.0, 1.0, 40.0),
 }
 
 
@@ -136,7 +141,8 @@ class Concentrator:
             self._turn += seconds / HALF_CYCLE_S * self.motor_rpm / FULL_RPM
         wanted = self._sieve_pct() if running else AIR_PCT
         self._purify(wanted, seconds)
-        warm = WARM_C if running else COLD_C
+        hotter = sum(FAULTS[name].warmer_c for name in self.faults)
+        warm = WARM_C + hotter if running else COLD_C
         self._temperature_c += (warm - self._temperature_c) * seconds / WARMING_S
         change = 1 / BATTERY_S if self.on_mains else -1 / BATTERY_S
         self.battery_pct = min(max(self.battery_pct + 100 * change * seconds, 0.0), 100.0)

@@ -15,6 +15,7 @@ import numpy as np
 
 from firmware_bridge.simulators.board import Cadence, Nanos, SimulatedBoard
 from firmware_bridge.simulators.source import Rows, Source
+from firmware_bridge.simulators.vlp_banks import Banks
 from firmware_bridge.vlp import messages
 from firmware_bridge.vlp.messages import CONFIRM, PROPOSE, SAY_HELLO, SAY_SETTINGS, Entry, Hello, Offer
 from firmware_bridge.vlp.wire import (
@@ -76,7 +77,7 @@ class VlpDevice(SimulatedBoard):
         self._clock = Cadence(self.rate_hz / self.BLOCK, crystal_ppm)
         self._pace = 1 + crystal_ppm * 1e-6
         self._serial = self.SERIAL if serial is None else serial
-        self._firmware = firmware
+        self.banks = Banks(firmware)
         self._mtu = mtu
         self._rng = np.random.default_rng(seed)
         self.offers = self.OFFERS
@@ -88,6 +89,7 @@ class VlpDevice(SimulatedBoard):
         self._replies.clear()
 
     def _begin(self, now_ns: Nanos) -> None:
+        self.banks.started(now_ns)
         self._born_ns = now_ns
         self._boot = int(self._rng.integers(2**32))
         self._opener = Opener()
@@ -109,6 +111,9 @@ class VlpDevice(SimulatedBoard):
     def due(self, now_ns: Nanos) -> bytes:
         if not self._powered:
             self.power_on(now_ns)
+        elif self.banks.watch(now_ns):
+            self._replies.clear()
+            self._begin(now_ns)
         out = []
         while self._replies and self._replies[0][0] <= now_ns:
             at_ns, letter = self._replies.pop(0)
@@ -123,7 +128,7 @@ class VlpDevice(SimulatedBoard):
             if len(rows) < self.BLOCK:
                 self._clock.stop()
             if len(rows):
-                out.append(self._encode(rows))
+                out.append(self._encode(rows) if self.banks.healthy else b"")
                 self._rows += len(rows)
             if not self._clock.running:
                 break
@@ -150,10 +155,11 @@ class VlpDevice(SimulatedBoard):
 
     def _introduce(self, now_ns: Nanos) -> None:
         unit = self._serial.encode("ascii")[:16].ljust(16, b"\0")
-        caps = messages.CAP_RESEND | messages.CAP_CLOCK | (messages.CAP_SETTINGS if self.offers else 0)
+        caps = messages.CAP_RESEND | messages.CAP_CLOCK | messages.CAP_FIRMWARE
+        caps |= messages.CAP_SETTINGS if self.offers else 0
         self._say(
             Type.HELLO,
-            messages.hello(Hello(self._mtu, caps, unit, self._boot, self.NAME, self._firmware)),
+            messages.hello(Hello(self._mtu, caps, unit, self._boot, self.NAME, self.banks.running)),
             now_ns,
         )
         # Short frames survive a bad line: a long dictionary goes channel by channel.
@@ -203,6 +209,10 @@ class VlpDevice(SimulatedBoard):
                     self._answered.append((letter.sequence, known))
                 if letter.flags & ACK_WANTED:
                     self._say(Type.ACK, known, at_ns)
+            case Type.FIRMWARE:
+                told = self.banks.obey(letter.payload, self.unsafe or self._refuses_firmware(), now_ns)
+                if letter.flags & ACK_WANTED:
+                    self._say(Type.ACK, messages.ack(letter.sequence, *told), at_ns)
             case _ if letter.flags & ACK_WANTED:
                 self._say(Type.ACK, messages.ack(letter.sequence, Status.UNKNOWN), at_ns)
 
@@ -276,6 +286,10 @@ class VlpDevice(SimulatedBoard):
 
     def _refuses(self, name: str, value: int) -> str:  # noqa: ARG002 - most devices refuse nothing
         """Why this setting would not be safe now; "" = it is."""
+        return ""
+
+    def _refuses_firmware(self) -> str:
+        """Why new firmware would not be safe now; "" = it is."""
         return ""
 
     def _apply(self, name: str, value: float) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from firmware_bridge.vlp.wire import LEAST_MTU, MOST_MTU, Status
 
-CAP_RESEND, CAP_CLOCK, CAP_SETTINGS = 1, 2, 4  # bits of HELLO's caps
+CAP_RESEND, CAP_CLOCK, CAP_SETTINGS, CAP_FIRMWARE = 1, 2, 4, 8  # bits of HELLO's caps
 CODE, BITS = (
     2,
     4,

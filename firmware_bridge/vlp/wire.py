@@ -35,6 +35,7 @@ class Type(IntEnum):
     COMMAND = 0x30
     ACK = 0x31
     LOG = 0x40
+    FIRMWARE = 0x50
 
 
 class Status(IntEnum):

@@ -179,3 +179,17 @@ class Receipt(Body):
 
     keys: list[str]
     refused: dict[str, str] = Field(default_factory=dict, description="key -> why it will never be taken")
+
+
+class Firmware(Body):
+    """New firmware that a device should run: `firmware` beside the wished settings of it (a config document, a shadow's state).
+
+    A technician decides; the box fetches the file, and sends nothing whose size or SHA-256 differ. `job` is the sender's own name for
+    it; the same again is not done again.
+    """
+
+    job: str = Field(min_length=1, max_length=100)
+    version: str = Field(pattern=r"^[!-~]{1,16}$", description="As the device will say it")
+    url: str = Field(pattern=r"^https?://[!-~]{1,2000}$", description="Where the file is; range requests resume it")
+    size: int = Field(ge=1, le=8 << 20, description="Bytes")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from daemon.contracts.box.v1 import SessionId
 from daemon.contracts.ecg.v1 import Severity
 from daemon.contracts.envelope import Envelope
-from daemon.contracts.fields import Body, Grade, Number, Positive, Span
+from daemon.contracts.fields import Body, Grade, Number, Positive, Span, Words
 
 Moment = Annotated[
     str,
@@ -281,6 +281,32 @@ class DeviceConfig(Body):
     reported: dict[str, Any] | None = None
 
 
+class FirmwareReport(Body):
+    """Extension: what has become of new firmware for a device (box.firmware/1)."""
+
+    job: str
+    version: str
+    state: Annotated[
+        str,
+        Words(
+            (
+                "queued",
+                "offered",
+                "accepted",
+                "sending",
+                "done",
+                "failed",
+                "rolled_back",
+                "refused",
+                "withdrawn",
+            ),
+            grows=True,
+        ),
+    ]
+    percent: int = Field(0, ge=0, le=100, description="How much of it the device has")
+    reason: str = ""
+
+
 class ConfigReport(Body):
     """Extension: settings as they are after the wish with `version` and `hash`; what waits, and what was refused, with the reason.
 
@@ -292,6 +318,7 @@ class ConfigReport(Body):
     config: dict[str, Any] = Field(default_factory=dict, description="In the roadmap's names")
     pending: dict[str, str] = Field(default_factory=dict, description="setting -> what it waits for")
     refused: dict[str, str] = Field(default_factory=dict, description="setting -> reason")
+    firmware: FirmwareReport | None = None
 
     def as_reported(self) -> dict[str, Any]:
         """The state that a shadow reports: the settings, and beside them what became of the wish."""

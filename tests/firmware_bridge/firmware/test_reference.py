@@ -17,13 +17,15 @@ import pytest
 from benchmarks._vlp import RATE_HZ, TURN, Figures, Firmware, lossy
 from firmware_bridge.boards import vlp
 from firmware_bridge.frames import Identity, Number, Reply, Samples, Settings, Status
+from firmware_bridge.simulators.vlp_banks import image
 from firmware_bridge.simulators.wire import Conversation, Wire
 from firmware_bridge.vlp import cobs, messages
 from firmware_bridge.vlp.crc32c import crc32c
 from firmware_bridge.vlp.wire import Letter, Opener, Type, sealed
+from tests.firmware_bridge.vlp import updating
 
 FOLDER = Path("firmware_bridge/firmware")
-CORE = ("vlp_wire.c", "vlp_link.c", "vlp_settings.c")
+CORE = ("vlp_wire.c", "vlp_link.c", "vlp_settings.c", "vlp_firmware.c", "vlp_sha256.c")
 SECOND = 1_000_000_000
 
 
@@ -319,3 +321,43 @@ def test_its_wire_functions_agree_with_ours_on_any_content(built, tmp_path):
         assert stuffed == cobs.encode(case).hex()
         value = messages.thousandths(case.decode("latin-1"))
         assert number == ("-" if value is None else messages.decimal(value))
+
+
+# --- new firmware over the link --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def banked(program, tmp_path):
+    """A bench with the reference firmware, its two banks in a folder."""
+    (tmp_path / "banks").mkdir()
+    options = ("--banks", str(tmp_path / "banks"))
+    with Firmware(program, counting(tmp_path / "samples", 8000), options=options) as device:
+        yield updating.Bench(device)
+
+
+def test_it_takes_new_firmware_and_keeps_it(banked):
+    updating.check_taken_and_kept(banked, image("2.0"))
+
+
+def test_it_leaves_bad_firmware_by_itself(banked):
+    updating.check_gone_back_by_itself(banked, image("bad-1"))
+
+
+def test_it_goes_back_when_it_is_told_to(banked):
+    updating.check_told_to_go_back(banked, image("2.0"))
+
+
+def test_it_goes_on_where_the_link_broke(banked):
+    updating.check_goes_on_after_a_broken_link(banked, image("2.0", 20_001))
+
+
+def test_it_refuses_what_is_not_for_it(banked):
+    banked.run(3.0)
+    assert banked.send(b"some other file" * 40, "2.0") == Reply("r1", ok=False, text="not for this device")
+
+
+def test_without_banks_it_takes_none(program, tmp_path):
+    with Firmware(program, counting(tmp_path / "samples", 500)) as device:
+        bench = updating.Bench(device)
+        bench.run(3.0)
+        assert not bench.board.takes_firmware

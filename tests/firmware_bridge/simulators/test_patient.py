@@ -68,7 +68,7 @@ def test_r_peak_stands_where_the_truth_says():
         assert abs(peak / RATE_HZ - beat.r_s) <= 0.004
 
 
-@pytest.mark.parametrize("bpm", [30, 40, 72, 120, 180, 220])
+@pytest.mark.parametrize("bpm", [30, 72, 220])
 @pytest.mark.parametrize(
     "rhythm",
     [
@@ -308,9 +308,9 @@ def test_wrong_settings_are_refused_in_words(change, says):
 
 
 def test_a_touched_electrode_jumps_and_settles_and_the_others_stay():
-    quiet, popping = Patient(500, seed=3), Patient(500, seed=3)
+    quiet, popping = Patient(250, seed=3), Patient(250, seed=3)
     popping.pops_per_hour, popping.pop_mv = 600.0, 5.0
-    pops = popping.next(120 * 500) - quiet.next(120 * 500)
+    pops = popping.next(120 * 250) - quiet.next(120 * 250)
 
     of_v = np.abs(pops[:, 2:]).max(axis=1)
     jumps = np.flatnonzero(np.diff(np.abs(pops).max(axis=1)) > 0.3)

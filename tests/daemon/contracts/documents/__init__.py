@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from daemon.control import described
 from tests.daemon.contracts.documents import asyncapi, openapi, schemas
 from webui.api import table
 
@@ -22,7 +23,7 @@ def documents() -> dict[str, str]:
     """Path below docs/contracts -> text, of all generated files but published.json."""
     made = {f"schemas/{name}.json": text(schema) for name, schema in schemas.files().items()}
     made |= {"openapi.json": text(openapi.document()), "asyncapi.json": text(asyncapi.document())}
-    return {**made, "box-api.json": text(table.document())}
+    return {**made, "box-api.json": text(table.document()), "control-api.json": text(described.document())}
 
 
 def text(document: Any) -> str:

@@ -1,0 +1,36 @@
+"""German for en_firmware.py."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "firmware.title": "Neue Firmware",
+    "firmware.about": "Angeboten, wenn ihre Datei hier und richtig ist. Solange am Bett des Geräts ein Patient aufgenommen ist, wird nichts gesendet. Auf Probe muss das Gerät die neue Version nennen und arbeiten, sonst kehrt es von selbst zurück.",
+    "firmware.none": "Keine neue Firmware für ein Gerät.",
+    "firmware.line": "{device}: {running} zu {version}, {size} kB, {from}",
+    "firmware.from_technician": "von der Technik gebracht",
+    "firmware.accept": "Senden",
+    "firmware.refuse": "Nicht senden",
+    "firmware.sure": "{version} jetzt an {device} senden? Es startet neu und misst einige Sekunden nicht.",
+    "firmware.percent": "{percent} % gesendet",
+    "firmware.trial": "gesendet; auf Probe",
+    "firmware.state.queued": "ihre Datei wird geholt",
+    "firmware.state.offered": "wartet auf die Technik",
+    "firmware.state.accepted": "beginnt",
+    "firmware.state.sending": "wird gesendet",
+    "firmware.state.done": "fertig",
+    "firmware.state.failed": "fehlgeschlagen; das Gerät ist, wie es war",
+    "firmware.state.rolled_back": "arbeitete nicht; zurückgenommen",
+    "firmware.state.refused": "abgelehnt",
+    "firmware.state.withdrawn": "zurückgezogen",
+    "firmware.interrupted": "Die Box wurde unterwegs neu gestartet. Noch einmal senden: es geht weiter, wo es war.",
+    "firmware.malformed": "Der Auftrag entspricht nicht dem Vertrag (Version, Größe bis {most} MB, SHA-256).",
+    "firmware.read_only": "Das Gerät nimmt von hier keine Firmware an.",
+    "firmware.no_file": "Ihre Datei ist nicht hier: {why}.",
+    "firmware.wrong_hash": "Ihre Datei ist nicht die angekündigte: Größe oder Prüfsumme weichen ab.",
+    "firmware.not_offered": "Für dieses Gerät gibt es jetzt nichts zu senden.",
+    "firmware.refused": "Die Technik hat abgelehnt.",
+    "firmware.busy": "An das Gerät wird schon gesendet.",
+    "firmware.admitted": "An seinem Bett ist ein Patient aufgenommen: zuerst entlassen, oder ein anderes Gerät nehmen.",
+    "firmware.went_back": "{version} kam nicht rechtzeitig hoch und arbeitete nicht; auf dem Gerät läuft wieder {before}.",
+    "firmware.look": "Das Gerät hat nicht gesagt, was darauf läuft (zuletzt: {version}). Nachsehen.",
+}

@@ -1,0 +1,36 @@
+"""English: new firmware for devices."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "firmware.title": "New firmware",
+    "firmware.about": "Offered when its file is here and right. Nothing is sent while a patient is admitted at the device's bed. On trial the device must say the new version and work, else it goes back by itself.",
+    "firmware.none": "No new firmware for any device.",
+    "firmware.line": "{device}: {running} to {version}, {size} kB, {from}",
+    "firmware.from_technician": "brought by a technician",
+    "firmware.accept": "Send it",
+    "firmware.refuse": "Do not send it",
+    "firmware.sure": "Send {version} to {device} now? It restarts, and is without measurements for some seconds.",
+    "firmware.percent": "{percent} % sent",
+    "firmware.trial": "sent; on trial",
+    "firmware.state.queued": "its file is being fetched",
+    "firmware.state.offered": "waits for a technician",
+    "firmware.state.accepted": "begins",
+    "firmware.state.sending": "is being sent",
+    "firmware.state.done": "done",
+    "firmware.state.failed": "failed; the device is as it was",
+    "firmware.state.rolled_back": "did not work; taken back",
+    "firmware.state.refused": "refused",
+    "firmware.state.withdrawn": "withdrawn",
+    "firmware.interrupted": "The box was started anew on the way. Send it again: it goes on where it was.",
+    "firmware.malformed": "The job is not by the contract (version, size up to {most} MB, SHA-256).",
+    "firmware.read_only": "The device takes no firmware from here.",
+    "firmware.no_file": "Its file is not here: {why}.",
+    "firmware.wrong_hash": "Its file is not the one that was announced: size or hash differ.",
+    "firmware.not_offered": "There is nothing that could be sent to this device now.",
+    "firmware.refused": "A technician refused.",
+    "firmware.busy": "The device is being sent to already.",
+    "firmware.admitted": "A patient is admitted at its bed: discharge first, or take another device.",
+    "firmware.went_back": "{version} did not come up and work in time; the device runs {before} again.",
+    "firmware.look": "The device has not said what it runs (last: {version}). Look at it.",
+}
