@@ -20,6 +20,7 @@ from daemon.forward.destinations import Sealed
 from daemon.forward.intervals import Span
 from daemon.forward.steps import Batch, Standing
 from daemon.model.outgoing import Lane
+from daemon.store.schema import ForeignStore, Schema
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +102,8 @@ def _open(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        ours = int(db.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID
-        empty = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        if version > len(STEPS) or not (ours or empty):
-            raise ForeignLedger(f"{path} is another program's, or a newer vitald's")  # noqa: TRY301 - as SQLite does
+        schema = Schema(APPLICATION_ID, STEPS)
+        schema.recognise(db)
         for name, value in _PRAGMAS:
             db.execute(f"PRAGMA {name} = {value}").fetchall()
             held = db.execute(f"PRAGMA {name}").fetchone()
@@ -113,9 +111,10 @@ def _open(path: Path) -> sqlite3.Connection:
                 raise sqlite3.OperationalError(f"PRAGMA {name} is {held[0]}, not {value}")  # noqa: TRY301 - as SQLite does
         if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check")  # noqa: TRY301 - as SQLite does
-        for number, step in enumerate(STEPS[version:], start=version + 1):
-            mark = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
-            db.executescript(f"BEGIN IMMEDIATE; {step.read_text(encoding='utf-8')} {mark} COMMIT;")
+        schema.apply(db)
+    except ForeignStore as error:
+        db.close()
+        raise ForeignLedger(f"{path} is another program's, or a newer vitald's: {error}") from None
     except BaseException:
         db.close()
         raise

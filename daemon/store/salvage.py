@@ -294,7 +294,7 @@ def _unfit(old: sqlite3.Connection) -> str:
         version = schema.recording().recognise(old)
     except (sqlite3.DatabaseError, schema.ForeignStore) as error:
         return str(error)
-    return "" if version == schema.LATEST else f"it is at step {version} of the schema"
+    return "" if version >= schema.LATEST else f"it is at step {version} of the schema"
 
 
 def rows_of(db: sqlite3.Connection, table: str, key: str) -> list[Row]:

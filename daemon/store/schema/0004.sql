@@ -1,3 +1,4 @@
+-- readable_by: 3
 -- Step 4. Reports, and what became of them on their way out. The files lie in the folder beside this one; a row is one file.
 
 -- uuid: the report's id; session: its name. state: as made, confirmed by a clinician, or a confirmed one made anew. A report that

@@ -1,3 +1,4 @@
+-- readable_by: 4
 -- Step 5. How the box is set. level: "ward", "bed:KEY" or "person:ID" (daemon/model/settings.py); value: text, as set.
 CREATE TABLE settings (
     level TEXT NOT NULL,
