@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from daemon.config_update import Update
+from daemon.config_web import Web
+
 
 class BadConfig(Exception):
     """The configuration cannot be used; the text names the key and what is wrong with it."""
@@ -29,9 +32,8 @@ class Box(_Table):
     """The box itself."""
 
     name: str = Field("vitald", description="How people call this box; shown on its pages")
-    serial: Annotated[
-        str, Field(pattern=r"^([A-Z0-9]+(-[A-Z0-9]+)+)?$", description="Its own serial number")
-    ] = ""
+    ward: str = Field("", description="The ward it stands in; shown beside its name")
+    serial: str = Field("", pattern=r"^([A-Z0-9]+(-[A-Z0-9]+)+)?$", description="Its own serial number")
     data: Path = Field(Path("/var/lib/vitald"), description="Folder of the databases")
     run: Path = Field(Path("/run/vitald"), description="Folder of the control socket")
     demo: bool = Field(False, description="Marks every page DEMO: the patients are simulators")
@@ -59,16 +61,6 @@ class Store(_Table):
     ballast_mb: Annotated[
         int, Field(ge=0, description="Megabytes set aside for alarms on a disk that is full; 0 = none")
     ] = 64
-
-
-class Web(_Table):
-    """The page's server."""
-
-    host: str = Field("127.0.0.1", description="Address the pages are served on")
-    port: Annotated[int, Field(ge=0, le=65535, description="TCP port of the pages; 0 = any free one")] = 8080
-    metrics: bool = Field(False, description="Whether Prometheus may read /metrics there")
-    scanner_prefix: str = Field("", description="What a barcode scanner types before a code; empty = nothing")
-    scanner_suffix: Literal["Enter", "Tab"] = Field("Enter", description="Key that it presses after one")
 
 
 class SignIn(_Table):
@@ -178,6 +170,7 @@ class Destination(BaseModel):
         "all", description="What a new destination gets: all that is stored, `now`, or from a date on"
     )
     lanes: tuple[LaneName, ...] = Field(LANES, description="Which lanes go there")
+    relied_on: bool = Field(False, description="Whether people rely on getting the alarms there")
     routed: bool = Field(False, description="Whether it gets only devices that the registry gives to it")
     backend: str = Field("", description="Its name in the registry; empty takes its own")
     max_bytes_per_s: Annotated[
@@ -332,6 +325,7 @@ class Config(BaseSettings):
     reports: Reports = Reports()
     mail: Mail = Mail()
     assistant: Assistant = Assistant()
+    update: Update = Update()
     beds: dict[str, Bed] = Field(default_factory=lambda: {"1": Bed()})
 
     @property
@@ -369,6 +363,12 @@ class Config(BaseSettings):
         """Where what is uploaded waits to be read."""
         data = self.box.data
         return data.with_name(f"{data.name}-web")
+
+    @property
+    def cert_data(self) -> Path:
+        """Where the pages' certificates are, and the keys that each its own process may read (docs/security.md)."""
+        data = self.box.data
+        return data.with_name(f"{data.name}-cert")
 
     @classmethod
     def settings_customise_sources(

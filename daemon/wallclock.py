@@ -61,13 +61,15 @@ def believed(utc_ns: Nanos, synchronised: bool, run: Path, rtc: Path) -> bool:
 
 
 def kernel_is_synchronised() -> bool:
-    """What the kernel was told of its clock; False where it does not say."""
+    """What the kernel was told of its clock; False where it does not say, or may not be asked."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
     try:
-        ctypes.CDLL(None, use_errno=True).adjtimex(timex)
+        said = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
     except (OSError, AttributeError):
         return False
-    return not int.from_bytes(timex.raw[_TIMEX_STATUS : _TIMEX_STATUS + 4], "little") & _STA_UNSYNC
+    return (
+        said >= 0 and not int.from_bytes(timex.raw[_TIMEX_STATUS : _TIMEX_STATUS + 4], "little") & _STA_UNSYNC
+    )
 
 
 def utc_offset_ns() -> Nanos:

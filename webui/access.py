@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from daemon.model.permissions import May
 
-ASKS_NOBODY = frozenset({("GET", "/static/{digest}/{name}"), ("GET", "/metrics")})
+ASKS_NOBODY = frozenset(
+    {("GET", "/static/{digest}/{name}"), ("GET", "/metrics"), ("GET", "/trust/authority.crt")}
+)
 """Rows that are open to everybody, and answered without asking the daemon who it is."""
 
 MACHINES = "/api/v1/"
@@ -26,6 +28,9 @@ ROUTES: dict[tuple[str, str], May] = {
     ("POST", "/api/command"): May.SILENCE,
     # Only where the configuration switches it on; it holds no patient's data.
     ("GET", "/metrics"): May.ENTER,
+    # how a machine of the network is made to trust the box
+    ("GET", "/trust"): May.ENTER,
+    ("GET", "/trust/authority.crt"): May.ENTER,
     # people
     ("GET", "/sign-in"): May.ENTER,
     ("GET", "/setup"): May.ENTER,
@@ -109,10 +114,13 @@ ROUTES: dict[tuple[str, str], May] = {
     ("POST", "/api/reports"): May.MAKE_REPORTS,
     ("GET", "/api/reports/jobs"): May.MAKE_REPORTS,
     ("DELETE", "/api/reports/jobs"): May.MAKE_REPORTS,
+    ("POST", "/api/reports/{id}/identifiers"): May.CONFIRM,
     ("POST", "/api/reports/{id}/confirm"): May.CONFIRM,
     ("GET", "/api/uploads"): May.MAKE_REPORTS,
     # devices and clouds
     ("GET", "/devices"): May.SEE_DEVICES,
+    ("GET", "/api/firmware"): May.SEE_DEVICES,
+    ("POST", "/api/firmware"): May.SERVICE,
     ("GET", "/bed/{bed}/proposals"): May.CARE,
     ("GET", "/api/proposals"): May.SEE_DEVICES,
     ("POST", "/api/proposals"): May.CARE,

@@ -24,10 +24,11 @@ from daemon.control.messages import Act
 from daemon.control.work import WorkClient
 from daemon.model.permissions import VERBS
 from daemon.store.reader import History
-from webui import door, pages, preferences, security, signed
+from webui import door, enrolment, pages, preferences, security, signed
 from webui.api import table as api
 from webui.assets import Assets, foreign
-from webui.listening import listen
+from webui.crowd import Crowd
+from webui.listening import Listening
 from webui.live import Relay
 from webui.pages import (
     assistant,
@@ -38,6 +39,7 @@ from webui.pages import (
     crashes,
     devices,
     exports,
+    firmware,
     imports,
     load,
     machines,
@@ -50,6 +52,7 @@ from webui.pages import (
     sessions,
     settings,
     signing,
+    trust,
 )
 from webui.past import Past
 
@@ -63,11 +66,19 @@ _CLIENT = web.AppKey("client", ControlClient)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A web process that serves: the address of its first page, the task that relays to its screens, and what it answers."""
+    """A web process that serves: the address of its first page, the task that relays to its screens, and what it answers.
+
+    `encrypted`: the address by TLS, "" where there is none. `listening.failed` is the other thing that must not end.
+    """
 
     address: str
     relay: asyncio.Task[None]
     app: web.Application
+    listening: Listening
+
+    @property
+    def encrypted(self) -> str:
+        return _address("https", *self.listening.encrypted) if self.listening.encrypted else ""
 
 
 def run(config: Config, alive: Alive | None = None) -> None:
@@ -86,25 +97,32 @@ async def main(config: Config, alive: Alive | None = None) -> None:
         loop.add_signal_handler(number, stop.set)
     async with serving(config) as site:
         sys.stdout.write(f"pages: {site.address}\n")
+        if site.encrypted:
+            sys.stdout.write(f"pages for other machines: {site.encrypted}\n")
         sys.stdout.flush()
         stopped = asyncio.create_task(stop.wait(), name="web: signal")
         lives = asyncio.create_task(alive(), name="web: alive") if alive is not None else None
-        await asyncio.wait({stopped, site.relay}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {stopped, site.relay, site.listening.failed}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if lives is not None:
             lives.cancel()
-        if site.relay.done():
-            site.relay.result()
+        for one in (site.relay, site.listening.failed):
+            if one.done():
+                one.result()
 
 
 @asynccontextmanager
 async def serving(config: Config) -> AsyncIterator[Site]:
     """Serve for as long as the context lasts. Raises OSError when the port is taken."""
     assets = Assets(Path(__file__).parent / "static", foreign())
+    crowd = Crowd()
+    listening = Listening(config, crowd)
     async with ControlClient(config.box.socket) as client, WorkClient(config.work_socket) as worker:
         relay = Relay(client, assets.digest)
         past = Past(History(config.box.database), worker, client)
-        app = _application(config, client, relay, assets, past)
+        app = _application(config, client, relay, assets, past, crowd)
+        enrolment.install(app, config, listening)
         api.install(app, config, relay)
         nights.install(app, worker)
         review.install(app, worker)
@@ -119,22 +137,27 @@ async def serving(config: Config) -> AsyncIterator[Site]:
         await runner.setup()
         task = asyncio.create_task(relay.run(), name="web: relay")
         try:
-            await listen(runner, config)
-            host, port = runner.addresses[0][:2]
-            log.info("pages on %s port %d, box at %s", host, port, config.box.socket)
-            yield Site(f"http://{f'[{host}]' if ':' in host else host}:{port}/", task, app)
+            await listening.begin(runner)
+            log.info("pages on %s port %d, box at %s", *listening.plain, config.box.socket)
+            yield Site(_address("http", *listening.plain), task, app, listening)
         finally:
+            await listening.end()
             relay.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await runner.cleanup()
 
 
+def _address(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 def _application(
-    config: Config, client: ControlClient, relay: Relay, assets: Assets, past: Past
+    config: Config, client: ControlClient, relay: Relay, assets: Assets, past: Past, crowd: Crowd
 ) -> web.Application:
+    names = security.own_names(config.web.host, *config.web.names)
     app = web.Application(
-        middlewares=[security.guard(security.own_names(config.web.host)), door.guard()],
+        middlewares=[security.guard(names, crowd), enrolment.guard(config), door.guard()],
         client_max_size=security.LARGEST_BODY,
     )
     app.on_response_prepare.append(security.add_headers)
@@ -156,12 +179,14 @@ def _application(
     assistant.install(app)
     imports.install(app)
     exports.install(app)
+    firmware.install(app)
     reports.install(app)
     clouds.install(app)
     proposals.install(app)
     signing.install(app)
     people.install(app)
     machines.install(app)
+    trust.install(app)
     metrics.install(app, client)
     app.router.add_get("/static/{digest}/{name:.+}", assets.serve)
     return app

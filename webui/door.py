@@ -51,6 +51,7 @@ def guard() -> Middleware:
         browser = browser_of(request)
         signed = request[SIGNED_IN] = await asked_of(request.app).signed_in(browser)
         if not signed.may(needed):
+            log.info("%s %s: not for %s from %s", method, resource.canonical, signed.role, request.remote)
             return await _refused(request, signed)
         with serves(browser), _watched(request, browser, needed):
             try:

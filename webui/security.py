@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from webui.access import MACHINES, STREAMED
+from webui.crowd import Crowd
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -28,6 +29,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=()",
     "X-Frame-Options": "DENY",
+    "Server": "vitald",  # and not which library of which version
 }
 
 
@@ -43,10 +45,10 @@ LINGERS_S = 1.0
 """So long the rest of a body that was refused is thrown away, for the answer to arrive; then the connection is closed."""
 
 
-def own_names(host: str) -> frozenset[str]:
-    """The names under which this machine may be addressed: `host` of the configuration, its own name, localhost."""
+def own_names(*configured: str) -> frozenset[str]:
+    """The names under which this machine may be addressed: those of the configuration, its own name, localhost."""
     name = socket.gethostname().lower()
-    return frozenset({"localhost", name, f"{name}.local", host.lower()})
+    return frozenset({"localhost", name, f"{name}.local", *map(str.lower, configured)})
 
 
 def is_ours(host_header: str, names: frozenset[str]) -> bool:
@@ -62,14 +64,15 @@ def is_ours(host_header: str, names: frozenset[str]) -> bool:
     return True
 
 
-def is_same_origin(origin: str, host_header: str) -> bool:
-    """Whether a page of `origin` was served by the host it now speaks to."""
+def is_same_origin(origin: str, host_header: str, *, encrypted: bool = False) -> bool:
+    """Whether a page of `origin` was served by the host it now speaks to; what comes `encrypted` must come of such a page."""
     parts = urlsplit(origin)
-    return parts.scheme in {"http", "https"} and parts.netloc.lower() == host_header.lower() != ""
+    schemes = {"https"} if encrypted else {"http", "https"}
+    return parts.scheme in schemes and parts.netloc.lower() == host_header.lower() != ""
 
 
-def guard(names: frozenset[str]) -> Middleware:
-    """A middleware that answers 403 to what does not come from our own pages."""
+def guard(names: frozenset[str], crowd: Crowd) -> Middleware:
+    """A middleware that answers 403 to what does not come from our own pages, and 429 to too many live sockets."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -78,16 +81,22 @@ def guard(names: frozenset[str]) -> Middleware:
             raise web.HTTPForbidden(text="This box is not known under that name.\n")
         acts = request.method not in {hdrs.METH_GET, hdrs.METH_HEAD} or hdrs.UPGRADE in request.headers
         machine = request.path.startswith(MACHINES)  # sends a token of its own accord, which no browser does
-        if acts and not machine and not is_same_origin(request.headers.get(hdrs.ORIGIN, ""), host):
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        if acts and not machine and not is_same_origin(origin, host, encrypted=request.secure):
             raise web.HTTPForbidden(text="Only pages of this box may do that.\n")
         await _read(request)
-        return await handler(request)
+        if hdrs.UPGRADE not in request.headers:
+            return await handler(request)
+        with crowd.watches(request.remote or "") as has_room:
+            if not has_room:
+                raise web.HTTPTooManyRequests(text="Too many screens are open there.\n")
+            return await handler(request)
 
     return middleware
 
 
 async def _read(request: web.Request) -> None:
-    """The body, whole and soon: a handler never waits for somebody who sends a byte now and then. 408, 413."""
+    """The body, whole and soon: a handler never waits for somebody who sends a byte now and then. 408, 413, 415."""
     resource = request.match_info.route.resource
     if not request.body_exists or resource is None or (request.method, resource.canonical) in STREAMED:
         return
@@ -98,6 +107,8 @@ async def _read(request: web.Request) -> None:
             await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    if request.content_type != "application/json" and not request.path.startswith(MACHINES):
+        raise web.HTTPUnsupportedMediaType(text="Acts are JSON.\n")  # what another site's form cannot send
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:

@@ -19,7 +19,7 @@ from daemon.config import Config
 from daemon.control.acting import Browser, serves
 from daemon.control.client import NotAnswering, NotPermitted
 from daemon.control.people import PeopleClient, WhoTold
-from daemon.model.actor import BEDSIDE, REMOTE
+from daemon.model.actor import BEDSIDE, REMOTE, Actor
 from daemon.model.permissions import May, Role, may
 from daemon.words import say
 
@@ -46,6 +46,12 @@ class SignedIn:
     must_change: bool = False
     has_pin: bool = False
     known: bool = True
+    origin: str = ""
+
+    @property
+    def by(self) -> dict[str, str]:
+        """Role, origin and person, as the audit has them beside the name."""
+        return Actor(self.actor, self.role, self.origin, self.person).by
 
     @property
     def actor(self) -> str:
@@ -114,7 +120,13 @@ class Asked:
         if not told.person:
             return _nobody(browser)
         return SignedIn(
-            told.name, role, told.person, browser.bedside, must_change=told.must_change, has_pin=told.has_pin
+            told.name,
+            role,
+            told.person,
+            browser.bedside,
+            must_change=told.must_change,
+            has_pin=told.has_pin,
+            origin=browser.origin,
         )
 
     def forget(self, held: str) -> None:

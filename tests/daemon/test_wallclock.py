@@ -12,7 +12,16 @@ import pytest
 from benchmarks._box import Box
 from daemon.model.signals import FactState
 from daemon.store.reader import ask
-from daemon.wallclock import EARLIEST_NS, STEP_NS, Seen, WallClock, believed, read, utc_offset_ns
+from daemon.wallclock import (
+    EARLIEST_NS,
+    STEP_NS,
+    Seen,
+    WallClock,
+    believed,
+    kernel_is_synchronised,
+    read,
+    utc_offset_ns,
+)
 
 S = 10**9
 NOW = EARLIEST_NS + 400 * 86_400 * S
@@ -50,6 +59,19 @@ def test_where_a_service_keeps_the_time_it_must_have_set_it(run, tmp_path, servi
     if service.startswith("systemd"):
         (run / service / "synchronized").touch()
         assert believed(NOW, False, run, tmp_path / "none")
+
+
+@pytest.mark.parametrize(("said", "status", "kept"), [(0, 0, True), (5, 0x40, False), (-1, 0, False)])
+def test_a_kernel_that_may_not_be_asked_does_not_say_that_the_clock_is_kept(monkeypatch, said, status, kept):
+    """A sandbox forbids the question: then nothing was written, and nothing looks like well."""
+
+    class Kernel:
+        def adjtimex(self, timex):
+            timex[40:44] = status.to_bytes(4, "little")
+            return said
+
+    monkeypatch.setattr("daemon.wallclock.ctypes.CDLL", lambda *_, **__: Kernel())
+    assert kernel_is_synchronised() is kept
 
 
 def test_the_offset_is_that_of_the_two_clocks():

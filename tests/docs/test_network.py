@@ -38,18 +38,15 @@ def kinds():
 
 def test_the_pages_listen_where_the_page_says():
     web = Web()
-    row = next(row for row in rows("What listens") if "vitald-web.socket" in row[1])
+    row, encrypted = (row for row in rows("What listens") if "vitald-web.socket" in row[1])
 
     assert f"TCP `{web.host}:{web.port}`" in row[2]
+    assert f"`web.tls_port` ({web.tls_port})" in encrypted[2]
+    assert (web.tls, web.is_encrypted) == (True, False)
+    assert encrypted[5] == "1.2 or newer"
     assert unit("vitald-web.socket")["ListenStream"] == f"{web.host}:{web.port}"
     assert "loopback, link-local and private" in row[4]
     assert unit("vitald-web.socket")["IPAddressDeny"] == "any"
-
-
-def test_the_pages_have_no_tls_as_the_page_says():
-    served = (ROOT / "webui/listening.py").read_text(encoding="utf-8")
-
-    assert ("ssl" in served) == ("no TLS of its own" not in PAGE)
 
 
 def test_the_unix_sockets_are_those_of_the_configuration():
@@ -86,7 +83,9 @@ def test_only_the_forwarder_and_the_health_check_have_a_network():
         if unit(path.name).get("PrivateNetwork") != "yes"
     }
 
-    assert with_one == {"vitald-forward", "vitald-health"}
+    assert with_one == {"vitald-forward", "vitald-health", "vitald-cert"}
+    assert unit("vitald-cert.service")["IPAddressDeny"] == "any"
+    assert "IPAddressAllow" not in unit("vitald-cert.service")
 
 
 def test_every_kind_of_destination_is_in_the_table_once():
@@ -138,6 +137,10 @@ def test_the_example_of_a_firewall_lets_in_the_port_of_the_pages_and_no_other():
     example = PAGE.split("```")[1]
     let_in = example.split("chain input", 1)[1].split("chain output", 1)[0]
 
-    assert set(re.findall(r"tcp dport (\{[^}]+\}|\d+)", let_in)) == {"8080", "{ 22, 8080 }"}
+    assert set(re.findall(r"tcp dport (\{[^}]+\}|\d+)", let_in)) == {
+        "{ 8080, 8443 }",
+        "{ 22, 8080, 8443 }",
+    }
+    assert (Web().port, Web().tls_port) == (8080, 8443)
     assert example.count("policy drop;") == 3
     assert example.count("{") == example.count("}")

@@ -34,6 +34,9 @@ WHY = {
     "SystemCallFilter_resources": "the sound takes its place before other processes, so that a burst does not stutter; the worker "
     "limits the memory and time of what makes a report",
     "RestrictRealtime": "the same: `SCHED_FIFO` at 20",
+    "ProtectClock": "it asks the kernel whether the clock is kept, and has no capability to set it",
+    "SystemCallFilter_clock": "the same: `adjtimex` alone",
+    "SystemCallFilter_privileged": "the same: systemd counts the question among what only root may do",
     "PrivateNetwork": "the network is what it is there for",
     "RestrictAddressFamilies_AF_INET_INET6": "the network is what it is there for",
     "IPAddressDeny": "the addresses that are left are its task: private networks, or a cloud's, wherever that is",
@@ -45,7 +48,39 @@ WHY_HERE = {
         "vitald-forward",
         "PrivateDevices",
     ): "a stick is known by its name in /dev/disk; none is ever opened (`DevicePolicy=closed`)",
+    (
+        "vitald-cert",
+        "PrivateNetwork",
+    ): "the addresses of the interfaces stand in the certificate; it can send nothing (`IPAddressDeny=any`)",
+    (
+        "vitald-cert",
+        "RestrictAddressFamilies_AF_INET_INET6",
+    ): "an interface is asked for its address by a socket of that kind",
+    ("vitald-cert", "ProcSubset"): "the interfaces' addresses, and whether the clock is kept, stand in /proc",
     ("vitald-credentials", "PrivateUsers"): "to be root for systemd it must be root outside",
+    (
+        "vitald-setup",
+        "CapabilityBoundingSet_CAP_CHOWN_FSETID_SETFCAP",
+    ): "what it leaves for the daemon is the daemon's",
+    (
+        "vitald-setup",
+        "CapabilityBoundingSet_CAP_DAC_FOWNER_IPC_OWNER",
+    ): "the daemon's folder is closed to everybody else, root without this right too",
+    (
+        "vitald-stick@",
+        "CapabilityBoundingSet_CAP_SYS_ADMIN",
+    ): "only who has it may mount; it may change nothing else",
+    (
+        "vitald-stick@",
+        "SystemCallFilter_mount",
+    ): "it mounts a stick, read-only, where no other process sees it",
+    (
+        "vitald-setup",
+        "SystemCallFilter_privileged",
+    ): "`chown`, for what it leaves for the daemon, and nothing else of them",
+    ("vitald-stick@", "SystemCallFilter_privileged"): "some of the calls for mounting are counted here too",
+    ("vitald-setup", "PrivateUsers"): "to be root for systemd and the files in /etc it must be root outside",
+    ("vitald-stick@", "PrivateUsers"): "to be root for systemd and the files in /etc it must be root outside",
 }
 
 NOTES = {
@@ -58,6 +93,12 @@ NOTES = {
     "a sample.",
     "vitald-health": "After each start: do samples flow, does the store write, do the pages answer? An update that asks is kept "
     "or taken back by this.",
+    "vitald-cert": "Run by vitald-cert.timer; the pages do not wait for it. Its user alone reads the key of the box's "
+    "authority.",
+    "vitald-setup": "The daemon may not write /etc, and the pages still less: the first set-up's settings are checked again and "
+    "carried out here (vitald-setup.path). Only names, beds, serial number and clock can be asked for this way.",
+    "vitald-stick@": "Begun by udev for a USB stick called VITALD. Where somebody has an account it ends before the stick is "
+    "mounted; else it is mounted read-only, in a name space of its own.",
     "vitald-credentials": "Restarts the forwarder when a secret has been renewed (vitald-credentials.path).",
 }
 

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from daemon.config_web import Web
 from tests.systemd import page
 
 GENERATOR = page.UNITS / "generators/vitald-web-generator"
@@ -25,18 +27,38 @@ def made(tmp_path: Path, configuration: str) -> str:
 @pytest.mark.parametrize(
     ("web", "address"),
     [
-        ('host = "0.0.0.0"\nport = 443', "0.0.0.0:443"),
-        ('host = "::"\nport = 80', "[::]:80"),
+        ('host = "0.0.0.0"\nport = 80\ntls_port = 443', "0.0.0.0:80 0.0.0.0:443"),
+        ('host = "::"\nport = 80', "[::]:80 [::]:8443"),
+        ('host = "10.20.3.4"', "10.20.3.4:8080 127.0.0.1:8080 10.20.3.4:8443"),
+        ('host = "0.0.0.0"\ntls = false', "0.0.0.0:8080"),
         ('host = "localhost"', "127.0.0.1:8080"),
         ("port = 80", "127.0.0.1:80"),
     ],
 )
 def test_the_socket_listens_where_the_configuration_says(tmp_path: Path, web: str, address: str) -> None:
-    assert made(tmp_path, f"[web]\n{web}\n") == f"[Socket]\nListenStream=\nListenStream={address}\n"
+    lines = ["[Socket]", "ListenStream=", *(f"ListenStream={one}" for one in address.split())]
+    assert made(tmp_path, f"[web]\n{web}\n") == "\n".join(lines) + "\n"
+
+    # the pages by themselves, without systemd, listen at the same places
+    config = Web(**tomllib.loads(web))
+    own = [(host, config.port) for host in config.plain_hosts]
+    own += [(config.host, config.tls_port)] if config.is_encrypted else []
+    named = [(host.replace("localhost", "127.0.0.1"), port) for host, port in own]
+    assert [
+        f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in named
+    ] == address.split()
 
 
 @pytest.mark.parametrize(
-    "text", ["[web", "[web]\nport = 0", "[web]\nport = true\nhost = 3", '[web]\nhost = "a b"', "web = 3"]
+    "text",
+    [
+        "[web",
+        "[web]\nport = 0",
+        "[web]\ntls_port = 0",
+        "[web]\nport = true\nhost = 3",
+        '[web]\nhost = "a b"',
+        "web = 3",
+    ],
 )
 def test_what_cannot_be_used_leaves_it_as_it_is_shipped(tmp_path: Path, text: str) -> None:
     assert made(tmp_path, text) == ""

@@ -97,7 +97,8 @@ async def test_an_act_of_our_page_reaches_the_box(http: aiohttp.ClientSession, f
 async def test_what_is_no_act_is_refused_with_a_reason(
     http: aiohttp.ClientSession, feeder, site: str, body: str
 ) -> None:
-    async with http.post("/api/command", data=body, headers={"Origin": site.rstrip("/")}) as response:
+    headers = {"Origin": site.rstrip("/"), "Content-Type": "application/json"}
+    async with http.post("/api/command", data=body, headers=headers) as response:
         assert response.status == 400
         assert (await response.json())["error"]
     assert feeder.acts == []
@@ -139,3 +140,16 @@ async def test_pages_name_no_other_host_and_hold_no_inline_script(http: aiohttp.
         assert page.count("<script") == page.count('<script type="module" src="/static/') + page.count(
             '<script id="page-facts" type="application/json">'
         )
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None]
+)
+async def test_an_act_that_a_form_could_send_is_none(
+    http: aiohttp.ClientSession, feeder, site: str, kind
+) -> None:
+    """A form of another site can send these three without asking; none can send JSON."""
+    headers = {"Origin": site.rstrip("/")} | ({"Content-Type": kind} if kind else {})
+    async with http.post("/api/command", data=json.dumps(ACT).encode(), headers=headers) as response:
+        assert response.status == 415
+    assert feeder.acts == []
