@@ -10,9 +10,10 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from daemon import audit, config
 from daemon.audit import Entry, Filter
@@ -21,6 +22,7 @@ from daemon.control.people import (
     AccountAct,
     AuditRow,
     AuditTold,
+    BoxSettings,
     ChainTold,
     Face,
     FacesTold,
@@ -35,7 +37,7 @@ from daemon.control.people import (
     SignInTold,
     WhoTold,
 )
-from daemon.model.actor import Actor
+from daemon.model.actor import Actor, acts
 from daemon.model.permissions import Role
 from daemon.model.signals import Command
 from daemon.people.accounts import Accounts, Changed
@@ -54,6 +56,22 @@ CODES = 5
 RESTORED_WITHIN_S = 3.0
 
 log = logging.getLogger(__name__)
+
+
+class Box(Protocol):
+    """What is set with the first account (daemon/first_start.py)."""
+
+    async def restore(self) -> None:
+        """Take in what first settings have left."""
+
+    def check(self, asked: BoxSettings) -> str:
+        """Why not, in words."""
+
+    def put(self, asked: BoxSettings) -> str:
+        """`SignInTold.next`."""
+
+    def answer(self) -> tuple[str, ...]:
+        """What has become of a stick, in lines."""
 
 
 class Signing:
@@ -79,6 +97,8 @@ class Signing:
         self._accounts = Accounts(self._roster, self.entrance, self._passwords, now, utc)
         self._turn = asyncio.Lock()
         self._code, self._wrong_codes = _new_code(), 0
+        self.box: Box | None = None
+        """Who sets what the first set-up says of the box; None = nothing can be set there."""
 
     async def restore(self) -> None:
         """At the start. Where box.db cannot be read nobody can sign in, and the bed goes on: it is logged."""
@@ -88,6 +108,8 @@ class Signing:
         except (sqlite3.Error, OSError, ValueError, TimeoutError) as error:
             log.error("people: box.db cannot be read, nobody can sign in: %s", error)  # noqa: TRY400 - a state of the disk
             return
+        if self.box is not None:
+            await self.box.restore()
         if not self._roster.people:
             log.warning("nobody has an account yet: open /setup on the pages; set-up code %s", self._code)
 
@@ -142,18 +164,37 @@ class Signing:
 
     def setup(self, by: Actor) -> SetUpTold:
         needed = self._roster.is_known and not self._roster.people
-        return SetUpTold(needed=needed, code=self._code if needed and by.role is None else "")
+        told = self.box.answer() if needed and self.box is not None else ()
+        return SetUpTold(needed=needed, code=self._code if needed and by.role is None else "", told=told)
 
     async def set_up(self, by: Actor, given: SetUp) -> SignInTold:
         async with self._turn:
             if not (by.bedside or by.role is None or self._is_code(given.code)):
                 return SignInTold(error=say("setup.code_wrong"))
+            box = given.box if self.box is not None else None
+            if (
+                box is not None
+                and self.box is not None
+                and (wrong := await asyncio.to_thread(self.box.check, box))
+            ):
+                return SignInTold(error=wrong)
             try:
                 made = await self._accounts.first(given.person, given.password)
             except (Refused, Busy) as error:
                 return SignInTold(error=_reason(error)[0])
             self._code = _new_code()
-        return _entered(await self.entrance.enter(made.person, Tried("", screen=given.screen)))
+            entered = _entered(await self.entrance.enter(made.person, Tried("", screen=given.screen)))
+            if box is None or self.box is None:
+                return entered
+            with acts(replace(by, name=made.person.full_name, role=made.person.role, person=made.person.id)):
+                return entered.model_copy(update={"next": await asyncio.to_thread(self.box.put, box)})
+
+    async def take_first(self, given: Mapping[str, str], role: str, *, hashed: str, code: str) -> None:
+        """Somebody whom first settings name: with the hash of a password, or a code that is changed at once. Raises `Refused`, `Busy`."""
+        if hashed:
+            await self._accounts.add_hashed(given, role, hashed)
+        else:
+            await self._accounts.add(given, role, code)
 
     def _is_code(self, given: str) -> bool:
         plain = given.replace("-", "").replace(" ", "").upper()

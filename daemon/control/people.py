@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -70,6 +70,7 @@ class SignInTold(_Message):
     """Signed in where `held` is not empty: that is for the browser to hold.
 
     `several`: more than one person answers to the name; at the bed `which` lists them. `wait_s`: not before that.
+    `next`: after the first set-up, whether the box begins anew by itself ("wait") or somebody must see to it ("restart").
     """
 
     held: str = Field("", repr=False)
@@ -79,22 +80,40 @@ class SignInTold(_Message):
     several: bool = False
     which: tuple[Face, ...] = ()
     wait_s: float = 0.0
+    next: Literal["", "wait", "restart"] = ""
+
+
+BedKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,16}$")]
+_Name = Field("", max_length=64)
+
+
+class BoxSettings(_Message):
+    """What the first set-up says of the box: `beds` names by key; of the clock what is empty stays as it is."""
+
+    name: str = Field(min_length=1, max_length=64)
+    ward: str = _Name
+    serial: str = _Name
+    beds: dict[BedKey, Annotated[str, Field(max_length=64)]] = Field(default_factory=dict, max_length=32)
+    zone: str = _Name
+    servers: tuple[Annotated[str, Field(max_length=253)], ...] = Field((), max_length=8)
 
 
 class SetUp(_Message):
-    """The first administrator. `code` is needed from anywhere but the bed's own screen."""
+    """The first administrator, and what the box is. `code` is needed from anywhere but the bed's own screen."""
 
     code: str = _Short
+    box: BoxSettings | None = None
     person: dict[str, str] = Field(default_factory=dict)
     password: str = _Secret
     screen: str = _Secret
 
 
 class SetUpTold(_Message):
-    """`needed`: nobody has an account. `code`: for the console alone."""
+    """`needed`: nobody has an account. `code`: for the console alone. `told`: why first settings on a stick were not taken."""
 
     needed: bool
     code: str = ""
+    told: tuple[str, ...] = ()
 
 
 PersonVerb = Literal["add", "edit", "role", "reset", "unlock", "deactivate", "activate", "import"]

@@ -63,6 +63,12 @@ class Accounts:
         made = replace(made, pin=await self._passwords.hash(pin) if pin else "")
         return await self._added(made, password, command, must_change=not keeps)
 
+    async def add_hashed(self, given: Mapping[str, str], role: str, hashed: str) -> Changed:
+        """A new person whose password is known as a hash of argon2id only."""
+        made = replace(person_of(given, role, self._utc()[0]), password=hashed)
+        await self._roster.save(made, "person_added", {"role": made.role, "hash": True})
+        return Changed(made)
+
     async def first(self, given: Mapping[str, str], password: str, command: str = "") -> Changed:
         """The first administrator, with a password of their own; only where there is nobody."""
         if not self._roster.is_known:

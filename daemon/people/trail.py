@@ -57,10 +57,9 @@ class Trail:
         except (sqlite3.Error, OSError) as error:
             log.error("audit: %d entries wait for box.db: %s", len(batch), error)  # noqa: TRY400 - a state of the disk
             return False
-        for _ in batch:
-            if self._waiting and self._waiting[0] is batch[0]:
+        for entry in batch:
+            if self._waiting and self._waiting[0] is entry:
                 self._waiting.popleft()
-            batch.pop(0)
         if self._lost:
             log.error("audit: %d entries were lost while box.db could not be written", self._lost)
             self._lost = 0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+from contextlib import suppress
 from typing import TypeVar
+from zoneinfo import available_timezones
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from daemon.control.asking import first_fault
-from daemon.control.people import AccountAct, PersonActed, SetUp, SignIn, SignInTold
+from daemon.control.client import NotAnswering
+from daemon.control.people import AccountAct, PersonActed, SetUp, SetUpTold, SignIn, SignInTold
 from daemon.words import say
 from webui.pages import CONFIG, alarms, bed_names, numbers, passed_on, render
-from webui.signed import hold, let_go, people_of, screen_held, who
+from webui.signed import ANSWERED_WITHIN_S, hold, let_go, people_of, screen_held, who
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,8 +42,23 @@ async def sign_in_page(request: web.Request) -> web.Response:
 
 
 async def setup_page(request: web.Request) -> web.Response:
-    """GET /setup: the first administrator; whoever comes later signs in."""
-    return render(request, "setup.html", beds=_beds(request), facts={"page": "setup", **_facts()})
+    """GET /setup: what the box is, and the first administrator; whoever comes later signs in."""
+    config, told = request.app[CONFIG], SetUpTold(needed=True)
+    with suppress(NotAnswering, TimeoutError):
+        async with asyncio.timeout(ANSWERED_WITHIN_S):
+            told = await people_of(request).setup()
+    own_beds = {key: bed.name for key, bed in config.beds.items()}
+    facts = {"page": "setup", **_facts()}
+    return render(
+        request,
+        "setup.html",
+        beds=_beds(request),
+        own_beds=own_beds,
+        box_table=config.box,
+        zones=sorted(available_timezones()),
+        told=told.told,
+        facts=facts,
+    )
 
 
 async def account_page(request: web.Request) -> web.Response:
