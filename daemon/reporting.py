@@ -1,12 +1,15 @@
 """Keeps the rows of reports: the worker makes the files and hands in what they are; the clouds are told in the same transaction.
 
-Who confirmed, opened or exported a report is in the audit; box.db is told after the row, which is the truth.
+Who confirmed, opened or exported a report is in the audit; box.db is told after the row, which is the truth. A confirmed
+report is taken only where two identifiers were compared here before, in the name that stands under it.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
+import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,6 +17,7 @@ from typing import Any, Literal
 from daemon import audit
 from daemon.contracts.registry import said
 from daemon.contracts.times import instant
+from daemon.control.confirming import Compared, IdentifiersGiven
 from daemon.control.reports import (
     GoneGiven,
     ReportGiven,
@@ -27,9 +31,12 @@ from daemon.control.reports import (
     UploadTold,
     Written,
 )
+from daemon.model import identity
+from daemon.model.actor import Actor
 from daemon.model.signals import Nanos
 from daemon.store.box import BoxFile
-from daemon.store.reader import History
+from daemon.store.reader import History, Reader
+from daemon.store.recorded import session
 from daemon.store.reports import (
     Message,
     NotTaken,
@@ -46,10 +53,14 @@ from daemon.store.reports import (
 )
 from daemon.store.sessions import TOLD
 from daemon.store.writer import Writer
+from daemon.words import say
 
 log = logging.getLogger(__name__)
 
 DAY_NS = 24 * 3600 * 10**9
+IDENTIFIED_FOR_NS = 1800 * 10**9
+"""So long after the identifiers were compared the confirmed file may come: other reports may be made before it."""
+MOST_IDENTIFIED = 200
 Upload = Literal["ready", "confirmed", "never"]
 
 
@@ -74,11 +85,12 @@ class Reporting:
         self._now = now
         self._utc = utc
         self._upload = upload
+        self._identified: OrderedDict[tuple[str, str], tuple[Nanos, Actor, list[str]]] = OrderedDict()
 
     async def given(self, given: ReportGiven) -> Written:
         """Raises sqlite3.Error, OSError where the disk does not take it now."""
         fields = given.model_dump(
-            exclude={"id", "device", "metrics", "summary", "conclusion", "made", "edited"}
+            exclude={"id", "by", "device", "metrics", "summary", "conclusion", "made", "edited"}
         )
         row = ReportRow(
             uuid=given.id,
@@ -86,6 +98,9 @@ class Reporting:
             edited=None if given.edited is None else list(given.edited),
             **fields,
         )
+        identified, by = self._identified_by(given)
+        if given.state != "preliminary" and not identified:
+            return Written(refused=say("report.not_compared"))
         message = self._message(given) if self._goes(given) else None
         try:
             new = await self._writer.aside(lambda db: write_report(db, row, message))
@@ -98,6 +113,7 @@ class Reporting:
                 "kind": given.kind,
                 "of": given.amends,
                 "edited": given.edited is not None,
+                **({"identifiers": identified} if identified else {}),
             }
             await self._audit(
                 act[given.state],
@@ -106,8 +122,42 @@ class Reporting:
                 given.bed,
                 _subject(given.patient),
                 body,
+                by,
             )
         return Written()
+
+    async def compared(self, report_id: str, given: IdentifiersGiven, actor: Actor) -> Compared:
+        """Whether two identifiers are those of the patient whose session it was. Raises sqlite3.Error, OSError."""
+
+        def look(reader: Reader) -> tuple[StoredReport | None, Mapping[str, Any]]:
+            found = report(reader, report_id)
+            recorded = None if found is None else session(reader, found.row.session)
+            return found, (recorded.patient if recorded else None) or {}
+
+        found, patient = await self._history.ask(look)
+        if found is None:
+            return Compared(refused=say("report.no_report"))
+        if not _subject(patient) or _subject(patient) != _subject(found.row.patient):
+            return Compared(refused=say("report.not_identified"))
+        if len(given.identifiers) < identity.NEEDED:
+            return Compared(refused=say("identity.few"))
+        if wrong := identity.wrong(given.identifiers, patient):
+            body = {"report": report_id, "wrong": list(wrong)}
+            act = "report_identifiers_wrong"
+            name, subject = str(uuid.uuid4()), _subject(patient)
+            await self._audit(act, name, actor.name, found.row.bed, subject, body, actor.by)
+            return Compared(refused=say("identity.wrong", which=say(f"identity.{wrong[0]}")))
+        self._identified[report_id, actor.name] = (self._now(), actor, sorted(given.identifiers))
+        while len(self._identified) > MOST_IDENTIFIED:
+            self._identified.popitem(last=False)
+        return Compared()
+
+    def _identified_by(self, given: ReportGiven) -> tuple[list[str], Mapping[str, str]]:
+        """The kinds that were compared before this report was confirmed (none: it was not done, or too long ago), and by whom."""
+        found = self._identified.get((given.amends or "", given.confirmed_by))
+        if found is None or self._now() - found[0] > IDENTIFIED_FOR_NS:
+            return [], given.by
+        return found[2], found[1].by
 
     def _goes(self, given: ReportGiven) -> bool:
         return self._upload == "ready" or (self._upload == "confirmed" and given.state != "preliminary")
@@ -187,10 +237,18 @@ class Reporting:
         return UploadsTold(uploads=tuple(_upload_told(one) for one in found))
 
     async def _audit(
-        self, act: str, command: str, actor: str, bed: str, subject: str, body: Mapping[str, Any]
+        self,
+        act: str,
+        command: str,
+        actor: str,
+        bed: str,
+        subject: str,
+        body: Mapping[str, Any],
+        by: Mapping[str, str] | None = None,
     ) -> None:
         utc_ns, is_set = self._utc()
-        entry = audit.Entry(command, utc_ns, is_set, actor, act, bed, subject, body)
+        more = {} if by is None else {"by": by}
+        entry = audit.Entry(command, utc_ns, is_set, actor, act, bed, subject, body, **more)
         try:
             await self._people.run(lambda db: audit.append(db, entry))
         except (sqlite3.Error, OSError) as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from daemon.cli import NOT_WELL, WELL, BadInput
 from daemon.cli.configured import add_config, config_of
 from daemon.config import Config
+from daemon.control import acting
 from daemon.control.client import NotAnswering
 from daemon.control.reports import KINDS, JobClient, ReportAsked, ReportJob
 
@@ -29,7 +30,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="where to put it (default: its own name, here)"
     )
-    parser.add_argument("--by", default=getpass.getuser(), help="who asks for it (default: who is logged in)")
     parser.add_argument("--paper", choices=("A4", "Letter"), default="", help="default: as configured")
     parser.add_argument(
         "--here",
@@ -55,10 +55,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
+    by = acting.console(getpass.getuser())
     asked = ReportAsked(
         session=options.session,
         kind=options.kind,
-        actor=options.by,
+        actor=by.name,
+        by=by.by,
         paper=options.paper,
         at_ms=_moment(options.at),
         layout=options.layout,

@@ -100,13 +100,18 @@ def middleware(known: Known, user_of: Callable[[web.Request], str] | None = None
         elif (name := user(request)) == WEB_USER:
             actor = Actor(REMOTE, Role.NOBODY, "web process")
         else:
-            console = f"console ({name})"
-            actor = Actor(console, None, console)
+            actor = console(name)
         request[_ACTOR] = actor
         with acts(actor):
             return await handler(request)
 
     return said
+
+
+def console(user: str) -> Actor:
+    """Whoever uses the command line on the box, by the name of the unix account."""
+    name = f"console ({user})"
+    return Actor(name, None, name)
 
 
 def actor_of(request: web.Request) -> Actor:

@@ -49,11 +49,13 @@ def told(message: BaseModel, status: int = 200) -> web.Response:
 
 
 async def told_from_disk(answer: Awaitable[BaseModel]) -> web.Response:
-    """An answer that needs the disk; 503 while that does not answer."""
+    """An answer that needs the disk; 503 while that does not answer, 400 for a number that no column holds."""
     try:
         return told(await answer)
     except (sqlite3.Error, OSError, asyncio.QueueFull) as error:
         raise web.HTTPServiceUnavailable(text=f"the disk does not answer: {error}") from None
+    except OverflowError:  # beyond 64 bits
+        raise web.HTTPBadRequest(text="a number is larger than can be kept") from None
 
 
 class SocketClient:

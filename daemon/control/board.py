@@ -18,7 +18,7 @@ from daemon.control.messages import (
 )
 from daemon.model.alarms import Change
 from daemon.model.signals import Nanos
-from daemon.units import OBSERVABLES
+from daemon.units import CODED
 
 AGAIN_EVERY_NS: Nanos = 1_000_000_000
 """An alarm engine that is silent must not look like a quiet patient: it is heard every second."""
@@ -83,7 +83,7 @@ def _proposal(row: str, key: str, limit: float, present: dict[str, float]) -> Pr
         limit=limit,
         metric=auto.metric,
         value=present[auto.metric],
-        unit=OBSERVABLES[auto.metric].unit,
+        unit=CODED[auto.metric].unit,
         times=auto.times,
         plus=auto.plus,
         least=auto.least,

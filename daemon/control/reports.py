@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.control.asking import SocketClient, first_fault, told, told_from_disk
+from daemon.control.confirming import Comparing, ConfirmRoutes
 
 Kind = Literal["ecg", "session", "night", "oxygen"]
 KINDS: tuple[Kind, ...] = ("ecg", "session", "night", "oxygen")
@@ -46,13 +47,14 @@ class ReportAsked(_Message):
     """A report of a session, made as `actor` asks for it.
 
     Of an ECG: `at_ms` is where its page begins (UTC, 0 = the box chooses), `mode` "" and `mains_hz` None take what a
-    diagnostic page should have; `rhythm` is the lead of the long strip. `paper` "" takes the configured one. `night` "" = the
-    newest of the session.
+    diagnostic page should have; `rhythm` is the lead of the long strip. `paper` "" takes the configured one. `by` is the role, origin
+    and person of `actor`, for the audit.
     """
 
     session: str = Field(min_length=1, max_length=100)
     kind: Kind
     actor: str = Field("", max_length=200)
+    by: dict[str, str] = Field(default_factory=dict, max_length=3)
     automatic: bool = False
     paper: PaperName | Literal[""] = ""
     at_ms: float = Field(0, ge=0)
@@ -91,6 +93,7 @@ class ReportGiven(_Message):
     made_utc_ns: int
     about_utc_ns: int
     actor: str
+    by: dict[str, str] = Field(default_factory=dict, max_length=3)
     automatic: bool
     patient: dict[str, Any] | None
     file: str = Field(pattern=FILE)
@@ -246,7 +249,7 @@ class JobsTold(_Message):
     jobs: tuple[ReportJob, ...] = ()
 
 
-class Reports(Protocol):
+class Reports(Comparing, Protocol):
     """What the routes ask of the daemon (daemon/reporting.py)."""
 
     async def given(self, given: ReportGiven) -> Written: ...
@@ -278,6 +281,7 @@ class ReportRoutes:
         app.router.add_get("/reports", self._told)
         app.router.add_get("/reports/uploads", self._log)
         app.router.add_get("/reports/{id}", self._one)
+        ConfirmRoutes(self._reports).add_to(app)
 
     async def _given(self, request: web.Request) -> web.Response:
         try:

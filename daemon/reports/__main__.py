@@ -52,6 +52,7 @@ def make(job: Job) -> tuple[ReportGiven, Drawn]:
         made_utc_ns=job.utc_ns,
         about_utc_ns=drawn.about_utc_ns,
         actor=job.asked.actor,
+        by=job.asked.by,
         automatic=job.asked.automatic,
         patient=dict(whose.patient) or None,
         file=job.file,

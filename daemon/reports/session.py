@@ -22,6 +22,7 @@ from daemon.reports.session_source import (
     Trend,
     alarms,
     beats,
+    graded_before,
     quality,
     recorded,
     rhythms,
@@ -51,7 +52,7 @@ def draw(reader: Reader, job: Job, told: Callable[[float], None], to: Path) -> D
     seconds = (whose.t1_ns - whose.t0_ns) / 1e9
     n = int(np.clip(seconds / 60.0, min(300.0, max(seconds / 2, 10.0)), 1500))
     curves = trends(reader, whose.bed, whose.boot, whose.t0_ns, whose.t1_ns, n)
-    graded = quality(events, whose.t0_ns, whose.t1_ns)
+    graded = quality([*graded_before(reader, whose), *events], whose.t0_ns, whose.t1_ns)
     stored_s, gaps = recorded(reader, whose)
     told(0.3)
     sums = sums_of(heart, found, events, shown_alarms, graded, stored_s, seconds)
@@ -79,7 +80,7 @@ def draw(reader: Reader, job: Job, told: Callable[[float], None], to: Path) -> D
         pages=flow.paper.pages,
         missing=tuple(flow.paper.missing),
         device=whose.device,
-        options=job.asked.model_dump(exclude={"signing", "actor"}),
+        options=job.asked.model_dump(exclude={"signing", "actor", "by"}),
         made=made if job.signed is None else job.signed.made,
         metrics={"heart_rate_bpm": sums.hr_mean},
         summary=dict(whose.session.summary or {}),

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,9 @@ TRENDS = (
     "o2_flow",
 )
 """What is drawn over time, as far as it was measured."""
+
+NEWEST_GRADES = 200
+"""So many events on the signal are looked at for the one that stood when a session began: each lead has its own."""
 
 QUIET = frozenset({"N", "SARRH", "SBR", "STACH"})
 """Rhythms that are no arrhythmia to be counted."""
@@ -158,15 +162,21 @@ def alarms(reader: Reader, whose: Whose) -> list[Occurrence]:
     return [one for one in found if not one.covered_by and not one.row.startswith("test_")]
 
 
+def graded_before(reader: Reader, whose: Whose) -> list[StoredEvent]:
+    """What was last said of the signal before the session began: it stands until something else is said."""
+    kinds = ["quality"]
+    return reader.events(whose.boot, 0, whose.t0_ns, bed=whose.bed, kinds=kinds, newest=NEWEST_GRADES)
+
+
 def quality(events: Sequence[StoredEvent], t0_ns: Nanos, t1_ns: Nanos) -> Mapping[str, float]:
-    """Seconds by grade of all leads together."""
+    """Seconds by grade of all leads together; `events` from before the session too."""
     said = [
         (e.t_ns, str(e.body["grade"]))
         for e in events
         if e.kind == "quality" and e.body.get("lead") == "global"
     ]
     told: Counter[str] = Counter()
-    for (t_ns, grade), next_ns in zip(said, [*(t for t, _ in said[1:]), t1_ns], strict=True):
+    for (t_ns, grade), (next_ns, _) in pairwise([*said, (t1_ns, "")]):
         told[grade] += max(0, min(next_ns, t1_ns) - max(t_ns, t0_ns))
     return {grade: ns / 1e9 for grade, ns in told.items()}
 

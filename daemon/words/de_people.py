@@ -74,7 +74,7 @@ WORDS: dict[str, str] = {
     "setup.about": "Auf dieser Box hat noch niemand ein Konto. Das erste ist das der Verwaltung: es legt alle anderen an. Ein Werkspasswort gibt es nicht.",
     "setup.code": "Einrichtungscode",
     "setup.code.help": "Ihn zeigt `vitald setup` auf der Box und ihr Protokoll. Am Bildschirm der Box selbst ist keiner nötig.",
-    "setup.submit": "Erstes Verwaltungskonto anlegen",
+    "setup.submit": "Box einrichten",
     "setup.code_wrong": "Das ist nicht der Einrichtungscode. Ihn zeigt `vitald setup` auf der Box.",
     "setup.done": "Das erste Verwaltungskonto gibt es schon. Anmelden.",
     "people.title": "Personen",

@@ -81,7 +81,7 @@ WORDS: dict[str, str] = {
     "setup.about": "Nobody has an account on this box yet. The first is an administrator's: it makes all others. There is no password from the factory.",
     "setup.code": "Set-up code",
     "setup.code.help": "Shown by `vitald setup` on the box, and in its log. At the box's own screen none is needed.",
-    "setup.submit": "Make the first administrator",
+    "setup.submit": "Set up the box",
     "setup.code_wrong": "That is not the set-up code. It is shown by `vitald setup` on the box.",
     "setup.done": "The first administrator is there already. Sign in.",
     # people

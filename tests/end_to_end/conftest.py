@@ -41,11 +41,11 @@ def page(chromium):
 PASSWORD = "four words in a row"
 
 
-@pytest.fixture
-def signed_in():
-    """`signed_in(page, url, control socket, role)`: a person is made by the command line's way, and signs in at the page."""
+@pytest.fixture(scope="session")
+def made_known():
+    """`made_known(control socket, role)`: a person is made by the command line's way; the full name."""
 
-    def enter(page, url: str, socket: Path, role: str) -> str:
+    def make_one(socket: Path, role: str) -> str:
         name = f"Sasha {role.capitalize()}"  # the demo has people of its own
         act = PersonAct(
             id=str(uuid.uuid4()),
@@ -63,6 +63,17 @@ def signed_in():
         # a browser's driver has this thread's loop
         made = ThreadPoolExecutor(1).submit(asyncio.run, make()).result()
         assert made.acted, made.error
+        return name
+
+    return make_one
+
+
+@pytest.fixture
+def signed_in(made_known):
+    """`signed_in(page, url, control socket, role)`: such a person signs in, as the page does."""
+
+    def enter(page, url: str, socket: Path, role: str) -> str:
+        name = made_known(socket, role)
         given = {"identifier": name, "password": PASSWORD}
         headers = {"Origin": url.rstrip("/")}
         told = page.request.post(f"{url}api/sign-in", data=given, headers=headers).json()

@@ -84,6 +84,7 @@ class Feeder:
         self.seq = 0
         self._sockets: list[web.WebSocketResponse] = []
         self.more: list[Callable[[web.Application], None]] = []  # further routes, before `start`
+        self.people = True  # whoever holds a role's name has it; False: `more` knows people
         self.reset()
 
     def reset(self) -> None:
@@ -124,9 +125,10 @@ class Feeder:
         app = web.Application()
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
-        app.router.add_get("/who", self._who)
-        app.router.add_get("/setup", self._setup)
-        app.router.add_post("/audit", self._note)
+        if self.people:
+            app.router.add_get("/who", self._who)
+            app.router.add_get("/setup", self._setup)
+            app.router.add_post("/audit", self._note)
         app.router.add_get("/limits", self._limits)
         app.router.add_get("/proposals", self._proposals)
         app.router.add_post("/command", self._command)

@@ -159,7 +159,7 @@ async def test_only_our_own_pages_steer_and_only_what_is_configured(tmp_path, fe
         serving(config) as site,
         aiohttp.ClientSession(site.address, headers={"Cookie": "vitald=technician"}) as http,
     ):
-        ours = {"Origin": site.address.rstrip("/")}
+        ours = {"Origin": site.address.rstrip("/"), "Content-Type": "application/json"}
 
         async def post(path: str, headers: dict[str, str], body: str = "{}") -> int:
             async with http.post(f"/api/clouds/{path}", headers=headers, data=body) as response:

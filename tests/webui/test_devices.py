@@ -28,7 +28,9 @@ async def ward_of_two(tmp_path_factory, feeder_of, config_for):
 async def devices(ward_of_two, page, until):
     box, address = ward_of_two
     box.reset()
-    box.others = (oximeter(), cpap())
+    dated = oximeter()
+    dated.words["maintenance_due_date"] = "2026-03-01"
+    box.others = (dated, cpap())
     await page.goto(f"{address}devices")
     await until(page, "d.devices === '4'")
     return page
@@ -58,6 +60,24 @@ async def test_a_device_is_put_to_another_bed_in_two_steps(devices, ward_of_two,
     box.others = box.others[:1]
     await box.say()
     await expect(one).to_have_count(0, timeout=3000)
+
+
+async def test_the_day_of_the_next_maintenance_is_seen_and_set(devices, ward_of_two, findings) -> None:
+    box, _ = ward_of_two
+    one = row(devices, "OXI-1")
+    day = one.get_by_label(say("setting.maintenance_due_date"))
+    await expect(day).to_have_value("2026-03-01")
+    await expect(
+        row(devices, "CPAP-2301-9912").get_by_label(say("setting.maintenance_due_date"))
+    ).to_have_value("")
+    await day.fill("2027-01-15")
+    await one.get_by_role("button", name=say("devices.due.save")).press("Enter")
+    await expect(one.locator(".note")).to_have_text("Next maintenance on 2027-01-15.")
+    (act,) = box.acts
+    assert (act.bed, act.verb) == ("1", "set_device")
+    wanted = {"device": "OXI-1", "name": "maintenance_due_date", "value": "2027-01-15"}
+    assert {name: act.values[name] for name in wanted} == wanted
+    assert await devices.evaluate(findings) == []
 
 
 async def test_a_move_that_was_refused_is_told_with_its_reason(devices, ward_of_two, findings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from playwright.async_api import expect
 
 from daemon import audit
 from daemon.config import Config, Destination, Forward
+from daemon.control.acting import middleware
 from daemon.control.reports import (
     JobsTold,
     ReportAsked,
@@ -24,18 +26,22 @@ from daemon.control.reports import (
     UploadGiven,
     UploadsGiven,
 )
+from daemon.model.signals import Command
 from daemon.reporting import Reporting
 from daemon.store.box import BoxFile, ask_box
-from daemon.store.reader import History
+from daemon.store.reader import History, ask
+from daemon.store.recorded import sessions
 from daemon.store.writer import Writer
 from daemon.words import say
 from tests.webui._feeder import Feeder
+from tests.webui._signed import Roles
 from webui.app import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 S = 10**9
 BEGAN_NS = 1_772_000_000 * S
+PATIENT = {"patient_id": "P-25", "full_name": "Ada Żak", "birth_date": "1954-05-06"}
 
 
 def given(number: int, **changes) -> ReportGiven:
@@ -62,6 +68,7 @@ class House:
         self.config.box.run.mkdir()
         self.asked: list[ReportAsked] = []
         self.site = ""
+        self.session = ""  # of the newest report, the one that was recorded
 
     async def begin(self, request):
         asked = ReportAsked.model_validate_json(await request.read())
@@ -82,9 +89,13 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
     writer = Writer(config.box.database, boot="boot-1", now=now, utc_offset_ns=0, commit_every_s=0.02)
     people = BoxFile(config.box.people)
     await writer.start()
-    # A bed is known once anything of it was written.
-    await writer.aside(lambda db: db.execute("INSERT INTO bedsides (bed) VALUES ('1')"))
-    await asyncio.sleep(0.1)
+    writer.offer(
+        "1", Command("admit-0001", now(), "1", "nurse", "admit", (("patient", json.dumps(PATIENT)),))
+    )
+    async with asyncio.timeout(20):
+        while not (recorded := ask(config.box.database, lambda reader: sessions(reader))):
+            await writer.aside(lambda _: None)
+    made.session = recorded[0].name
     reporting = Reporting(
         writer,
         people,
@@ -94,8 +105,9 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
         utc=lambda: (now(), True),
         upload="never",
     )
-    for number in range(1, 26):
+    for number in range(1, 25):
         assert not (await reporting.given(given(number))).refused
+    assert not (await reporting.given(given(25, session=made.session))).refused
     word = {"file": given(25).file, "destination": "cloud", "utc_ns": BEGAN_NS, "size": 120_000}
     away = {**word, "destination": "archive", "state": "waiting", "tries": 4, "error": "no answer in time"}
     await reporting.uploads(
@@ -112,6 +124,7 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
     config.work_socket.parent.mkdir(parents=True, exist_ok=True)
     await web.UnixSite(runner, str(config.work_socket)).start()
     feeder = Feeder(config.box.socket)
+    feeder.more.append(lambda app: app.middlewares.append(middleware(Roles())))
     feeder.more.append(ReportRoutes(reporting).add_to)
     await feeder.start()
     async with serving(config) as site:
@@ -136,7 +149,7 @@ async def test_reports_are_listed_found_and_turned_over(house, page, until):
     await expect(first).to_contain_text("Sinus rhythm · Low voltage")
     await expect(first).to_contain_text(say("reports.state.preliminary"))
     await expect(first).to_contain_text("uploaded 1/2")
-    await expect(page.locator("#list-summary")).to_have_text("25 reports")
+    await expect(page.locator("#list-summary")).to_have_text("Reports: 25")
     await page.click("#older")
     await listed(page, 5, until)
     await expect(page.locator("#older")).to_be_disabled()
@@ -155,32 +168,50 @@ async def test_reports_are_listed_found_and_turned_over(house, page, until):
 
 async def test_a_report_is_asked_for_and_its_progress_is_shown(house, page, until):
     house.asked.clear()
-    await page.goto(house.site + "reports?bed=1&session=session_25")
+    await page.goto(f"{house.site}reports?bed=1&session={house.session}")
     await until(page, "d.reports === '1'", 30)
-    await expect(page.locator("#make [name=session]")).to_have_value("session_25")
+    await expect(page.locator("#make [name=session]")).to_have_value(house.session)
     await page.select_option("#make [name=kind]", "ecg")
     await page.select_option("#make [name=layout]", "6x2")
     await page.click("#make button[type=submit]")
     await expect(page.locator("#jobs progress")).to_be_visible()
     (asked,) = house.asked
-    assert (asked.session, asked.kind, asked.layout, asked.signing) == ("session_25", "ecg", "6x2", None)
+    assert (asked.session, asked.kind, asked.layout, asked.signing) == (house.session, "ecg", "6x2", None)
     assert asked.actor  # whoever has signed in, whatever the page says
     house.asked.clear()
 
 
-async def test_confirming_needs_a_look_at_whose_it_is(house, page, until):
+async def test_confirming_needs_two_identifiers_which_the_box_compares(house, page, until):
+    """By keyboard alone: one identifier, a wrong one, two that fit; then the statements."""
     house.asked.clear()
-    await page.goto(house.site + "reports?session=session_25")
+    await page.goto(f"{house.site}reports?session={house.session}")
     await until(page, "d.reports === '1'", 30)
-    await page.get_by_role("button", name=say("reports.confirm.open")).click()
+    key = page.get_by_role("button", name=say("reports.confirm.open"))
+    await key.press("Enter")
+    identity, note = page.locator(".identity"), page.locator(".identity [role=alert]")
+    await expect(identity.get_by_role("textbox", name=say("identity.patient_id"))).to_be_focused()
+    await page.keyboard.type("P-25", delay=80)  # slower than a scanner
+    await page.keyboard.press("Enter")
+    await expect(note).to_have_text(say("identity.few"))
+    await identity.locator("[name=birth_date]").fill("1954-06-05")
+    await identity.locator("[name=birth_date]").press("Enter")
+    await expect(note).to_have_text(say("identity.wrong", which=say("identity.birth_date")))
+    await page.keyboard.press("Escape")
+    await expect(identity).to_have_count(0)
+    await expect(key).to_be_focused()
+
+    await key.press("Enter")
+    await page.keyboard.type("P-25", delay=80)  # slower than a scanner
+    await identity.locator("[name=full_name]").fill("zak ada")  # as it is typed from a wristband
+    await page.keyboard.press("Enter")
     dialog = page.locator("#confirm")
     for identifier in ("Ada Żak", "P-25", "1954-05-06"):
         await expect(dialog).to_contain_text(identifier)
-    yes = page.locator("#confirm-yes")
-    await expect(yes).to_be_disabled()
-    await page.check("#confirm-whose")
+    await expect(dialog).to_contain_text(f"{say('identity.patient_id')}, {say('identity.full_name')}")
+    await expect(page.locator("#confirm-lines")).to_be_focused()
     await page.fill("#confirm-lines", "Normal ECG\n\n  Compare with the last one ")
-    await yes.click()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
     await expect(dialog).to_be_hidden()
     async with asyncio.timeout(20):
         while not house.asked:
@@ -190,6 +221,16 @@ async def test_confirming_needs_a_look_at_whose_it_is(house, page, until):
     assert asked.signing.lines == ("Normal ECG", "Compare with the last one")
     assert asked.actor
     house.asked.clear()
+    (wrong,) = [
+        one
+        for one in ask_box(house.config.box.people, lambda db: audit.entries(db))
+        if one["act"] == "report_identifiers_wrong"
+    ]
+    assert (wrong["actor"], wrong["subject"], wrong["body"]["wrong"]) == (
+        "Nora Clinician",
+        "P-25",
+        ["birth_date"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,6 +241,9 @@ async def test_only_who_may_confirm_can(house, role, status):
     async with aiohttp.ClientSession(cookies=cookies) as session:
         path = f"{house.site}api/reports/{given(25).id}/confirm"
         async with session.post(path, json={"lines": None}, headers=origin) as answer:
+            assert answer.status == status
+        path = f"{house.site}api/reports/{given(25).id}/identifiers"
+        async with session.post(path, json={"identifiers": {"patient_id": "P-25"}}, headers=origin) as answer:
             assert answer.status == status
     house.asked.clear()
 
@@ -228,5 +272,7 @@ async def test_the_page_is_readable_and_can_be_hit(house, page, until, findings,
     await listed(page, 20, until)
     assert await page.evaluate(findings) == []
     await page.get_by_role("button", name=say("reports.confirm.open")).first.click()
+    await expect(page.locator(".identity")).to_be_visible()
+    assert await page.evaluate(findings) == []
     assert await page.evaluate("() => document.activeElement.closest('dialog') !== null")
     assert await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -234,7 +234,7 @@ async def test_a_nurse_sets_what_is_hers_and_no_more(browser: Browser, box: Box)
         told = await page.request.post(
             f"{box.site}api/settings",
             data=json.dumps({"id": "evil-act-1", "levels": {"ward": {"gain": "5"}}}),
-            headers={"Origin": box.site.rstrip("/")},
+            headers={"Origin": box.site.rstrip("/"), "Content-Type": "application/json"},
         )
         assert told.status in {403, 503}
         assert "ward" not in box.settings.held.levels

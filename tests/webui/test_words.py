@@ -73,6 +73,8 @@ BUILT = (
     "status.",
     "device.",
     "night.",
+    "trust.way.",
+    "cert.",
     "settable.",
     "trends.",
     "gaps.column.",

@@ -38,7 +38,7 @@ def install(app: web.Application, config: Config, assets: Assets) -> None:
         say=words.say,
         asset=assets.url,
         assets_digest=assets.digest,
-        box=config.box.name,
+        box=" · ".join(filter(None, (config.box.name, config.box.ward))),
         demo=config.box.demo,
     )
     app[CONFIG] = config

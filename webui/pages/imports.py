@@ -27,6 +27,9 @@ from webui.signed import who
 LARGEST_BYTES = 2_000_000_000
 """A card of two years is about 2 GB, and half of that as a zip file."""
 
+_ZIP = b"PK"
+"""How a zip file begins."""
+
 MARGIN_BYTES = 500_000_000
 """What an upload leaves free of the disk."""
 
@@ -98,6 +101,8 @@ class Uploads:
                         piece = await request.content.readany()
                     if not piece:
                         break
+                    if got == 0 and not piece.startswith(_ZIP[: len(piece)]):
+                        raise Refused(say("import.no_zip"))  # before a gigabyte of it has come
                     got += len(piece)
                     if got > room:
                         raise Refused(_too_large(room))

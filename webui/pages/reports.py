@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.control.asking import first_fault
 from daemon.control.client import NotAnswering
+from daemon.control.confirming import ConfirmClient, IdentifiersGiven
 from daemon.control.reports import (
     KINDS,
     LONGEST_LINE,
@@ -34,6 +35,7 @@ MOST = 20
 """Reports on a page of the list."""
 
 _DAEMON = web.AppKey("reports: daemon", ReportClient)
+_CONFIRM = web.AppKey("reports: identifiers", ConfirmClient)
 _WORKER = web.AppKey("reports: worker", JobClient)
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ def install(app: web.Application) -> None:
     app.router.add_post("/api/reports", _make)
     app.router.add_get("/api/reports/jobs", _jobs)
     app.router.add_delete("/api/reports/jobs", _cancel)
+    app.router.add_post("/api/reports/{id}/identifiers", _compare)
     app.router.add_post("/api/reports/{id}/confirm", _confirm)
     app.router.add_get("/api/uploads", _uploads)
 
@@ -97,8 +100,12 @@ async def page(request: web.Request) -> web.Response:
 
 async def _clients(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
-    async with ReportClient(config.box.socket) as daemon, JobClient(config.work_socket) as worker:
-        app[_DAEMON], app[_WORKER] = daemon, worker
+    async with (
+        ReportClient(config.box.socket) as daemon,
+        ConfirmClient(config.box.socket) as confirm,
+        JobClient(config.work_socket) as worker,
+    ):
+        app[_DAEMON], app[_CONFIRM], app[_WORKER] = daemon, confirm, worker
         yield
 
 
@@ -117,7 +124,9 @@ async def _make(request: web.Request) -> web.Response:
         asked = ReportAsked.model_validate_json(await request.read())
     except ValidationError as error:
         return _refused(error)
-    asked = asked.model_copy(update={"actor": who(request).actor, "automatic": False, "signing": None})
+    asked = asked.model_copy(
+        update={"actor": who(request).actor, "by": who(request).by, "automatic": False, "signing": None}
+    )
     return await passed_on(request.app[_WORKER].begin(asked), "reports: the worker")
 
 
@@ -131,6 +140,16 @@ async def _cancel(request: web.Request) -> web.Response:
     return await passed_on(
         request.app[_WORKER].cancel(request.query.get("job", "")[:64]), "reports: the worker"
     )
+
+
+async def _compare(request: web.Request) -> web.Response:
+    """POST /api/reports/{id}/identifiers: an `IdentifiersGiven` in, a `Compared` out. What was confirmed without it is not taken."""
+    try:
+        given = IdentifiersGiven.model_validate_json(await request.read())
+        asked = request.app[_CONFIRM].compare(Signing(of=request.match_info["id"]).of, given)
+    except ValidationError as error:
+        return _refused(error)
+    return await passed_on(asked, "reports: the box")
 
 
 async def _confirm(request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from daemon.control.board import AlarmBoard, limit_rows
 from daemon.control.live import LiveHub
 from daemon.control.messages import AlarmsSeen, AlarmVerb, DisplayState, LimitsSeen
 from daemon.model.findings import Metric, Why
-from daemon.model.signals import Command, Fact, FactState, Tick
+from daemon.model.signals import Command, Fact, FactState, Reading, Tick
 
 S = 1_000_000_000
 TICK = S // 10
@@ -158,6 +158,15 @@ def test_limits_are_proposed_from_the_present_value_within_bounds_and_not_set(bp
     }
     assert (proposed["hr_high", "above"].value, proposed["hr_high", "above"].times) == (bpm, 1.25)
     assert bed.alarms.limits.differing == ()
+
+
+def test_limits_are_proposed_from_a_devices_own_number_with_its_unit():
+    bed = Bed()
+    bed.run(1)
+    bed.alarms.step(Reading("1", "OXI-1", "spo2", 97.0, "%", bed.at * TICK))
+    bed.run(1)
+    units = {(one.row, one.unit) for one in bed.board.told().proposed if one.metric == "spo2"}
+    assert ("spo2_low", "%") in units
 
 
 def test_no_limit_is_proposed_from_a_value_that_is_absent_or_old():

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from daemon import audit
 from daemon.config import Config, Destination, Forward, Reports
+from daemon.control.confirming import IdentifiersGiven
 from daemon.control.reports import (
     JobClient,
     ReportAsked,
@@ -24,7 +25,9 @@ from daemon.control.reports import (
     UploadGiven,
     UploadsGiven,
 )
+from daemon.model.actor import Actor
 from daemon.model.outgoing import Lane
+from daemon.model.permissions import Role
 from daemon.reporting import Reporting
 from daemon.reports.desk import Desk
 from daemon.store import outbox
@@ -92,7 +95,7 @@ async def running(config, upload="ready"):
             JobClient(config.work_socket) as jobs,
             ReportClient(config.box.socket) as listed,
         ):
-            yield desk, jobs, listed
+            yield desk, jobs, listed, reporting
     finally:
         await desk.close()
         await writer.stop()
@@ -114,10 +117,22 @@ async def made(jobs, **asked):
     )
 
 
+async def compared(reporting, report, actor):
+    """Somebody has looked at the wristband; what does not fit is refused, and does not count."""
+    one = IdentifiersGiven(identifiers={"patient_id": "P-1017"})
+    actor = Actor(actor, Role.CLINICIAN, "10.0.0.9", "id-1")
+    assert (await reporting.compared(report, one, actor)).refused == "Enter two identifiers."
+    other = IdentifiersGiven(identifiers={"patient_id": "P-1018", "birth_date": "1954-05-06"})
+    assert "does not fit this patient" in (await reporting.compared(report, other, actor)).refused
+    given = IdentifiersGiven(identifiers={"patient_id": " P-1017", "birth_date": "1954-05-06"})
+    assert (await reporting.compared(report, given, actor)).refused == ""
+    assert (await reporting.compared("no", given, actor)).refused == "there is no such report"
+
+
 async def test_a_report_is_made_listed_sent_confirmed_and_amended(box):
     config, session = box
-    async with running(config) as (_, jobs, listed):
-        job = await made(jobs, session=session)
+    async with running(config) as (_, jobs, listed, reporting):
+        job = await made(jobs, session=session, by={"role": "nurse", "origin": "10.0.0.8"})
         assert (job.state, job.refused, job.progress) == ("done", "", 1.0)
         report = await listed.one(job.report)
         file = config.box.data / "reports" / report.file
@@ -157,6 +172,13 @@ async def test_a_report_is_made_listed_sent_confirmed_and_amended(box):
             "failed",
             "only a person who is signed in can confirm a report",
         )
+        unseen = await made(jobs, session=session, actor="Dr. Grey", signing=Signing(of=report.id))
+        assert (unseen.state, unseen.refused) == (
+            "failed",
+            "two identifiers of the patient have to be compared first",
+        )
+        assert len(list((config.box.data / "reports").iterdir())) == 1
+        await compared(reporting, report.id, "Dr. Grey")
         first = await made(
             jobs, session=session, actor="Dr. Grey", signing=Signing(of=report.id, lines=("Normal ECG",))
         )
@@ -174,6 +196,7 @@ async def test_a_report_is_made_listed_sent_confirmed_and_amended(box):
         assert file.exists()  # both versions stay
         twice = await made(jobs, session=session, actor="Dr. Who", signing=Signing(of=report.id))
         assert (twice.state, twice.refused) == ("failed", "it has been confirmed or amended already")
+        await compared(reporting, confirmed.id, "Dr. Who")
         second = await made(
             jobs, session=session, actor="Dr. Who", signing=Signing(of=confirmed.id, lines=("Normal",))
         )
@@ -187,15 +210,19 @@ async def test_a_report_is_made_listed_sent_confirmed_and_amended(box):
 
     entries = ask_box(config.box.people, lambda db: audit.entries(db))
     assert [(one["act"], one["actor"]) for one in entries] == [
-        ("report_made", "Nurse Ada"), ("report_confirmed", "Dr. Grey"), ("report_amended", "Dr. Who"), ("report_opened", "Nurse Ada"),
+        ("report_made", "Nurse Ada"), ("report_identifiers_wrong", "Dr. Grey"), ("report_confirmed", "Dr. Grey"),
+        ("report_identifiers_wrong", "Dr. Who"), ("report_amended", "Dr. Who"), ("report_opened", "Nurse Ada"),
     ]  # fmt: skip
     assert {one["subject"] for one in entries} == {"P-1017"}
+    assert entries[0]["by"] == {"role": "nurse", "origin": "10.0.0.8"}
+    assert entries[2]["by"] == {"role": "clinician", "origin": "10.0.0.9", "person": "id-1"}
+    assert entries[2]["body"]["identifiers"] == ["birth_date", "patient_id"]
     assert ask_box(config.box.people, audit.broken_at) is None
 
 
 async def test_what_cannot_be_made_leaves_no_file_and_no_row(box):
     config, session = box
-    async with running(config, upload="confirmed") as (_, jobs, listed):
+    async with running(config, upload="confirmed") as (_, jobs, listed, _):
         failed = await made(jobs, session="session_19990101_000000")
         assert (failed.state, failed.refused) == ("failed", "there is no session session_19990101_000000")
         assert (await listed.told(ReportsWanted())).total == 0
@@ -214,7 +241,7 @@ async def test_what_cannot_be_made_leaves_no_file_and_no_row(box):
 async def test_a_session_that_ended_gets_its_report_by_itself_and_old_files_make_room(box):
     config, session = box
     config = config.model_copy(update={"reports": Reports(at_session_end=("ecg",), shortest_s=5, keep_mb=10)})
-    async with running(config) as (desk, jobs, listed):
+    async with running(config) as (desk, jobs, listed, _):
         await desk.look()
         await desk.look()
         (job,) = (await jobs.jobs()).jobs

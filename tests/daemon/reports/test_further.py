@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from daemon.reports.session_source import Beats, Stretch, rhythms
+from daemon.reports.session_source import Beats, Stretch, quality, rhythms
 from daemon.reports.session_statements import statements, sums_of
 from daemon.store.answers import StoredEvent
 from tests.daemon import _night
@@ -106,3 +106,15 @@ def test_sentences_follow_from_numbers_and_absence_is_said_of_a_good_signal_only
     assert [one.key for one in statements(poor)] == ["S-HR-01", "S-Q-01"]
     nothing = sums_of(beats(""), [], [], [], {}, 0.0, 100.0)
     assert [one.key for one in statements(nothing)] == ["S-ECG-00"]
+
+
+def test_the_signal_of_a_session_is_as_it_was_last_said_also_before_it():
+    def said(t_s, grade, lead="global"):
+        return StoredEvent(t_s * S, "1", "quality", None, None, {"lead": lead, "grade": grade})
+
+    assert quality([], 10 * S, 20 * S) == {}
+    assert quality([said(2, "poor"), said(5, "good")], 10 * S, 20 * S) == {"poor": 0.0, "good": 10.0}
+    assert quality([said(5, "good"), said(9, "poor", "II"), said(16, "poor")], 10 * S, 20 * S) == {
+        "good": 6.0,
+        "poor": 4.0,
+    }

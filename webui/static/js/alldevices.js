@@ -31,10 +31,12 @@ class DeviceRow {
     const head = make("div", "", "head");
     head.append(this.name, this.facts, this.link);
     this.#chooser();
-    this.element.append(head, this.choose, this.ask, this.note);
+    this.due = this.#dueDate();
+    this.element.append(head, this.due, this.choose, this.ask, this.note);
   }
 
-  show(device, now, heard) {
+  // `due`: the day of the next maintenance as the box says it, "" = none is set.
+  show(device, due, now, heard) {
     this.device = device;
     this.element.dataset.device = device.device;
     this.element.dataset.state = heard ? device.state : "unknown";
@@ -43,7 +45,8 @@ class DeviceRow {
     set(this.facts, what.filter(Boolean).join(" · "));
     set(this.link, heard ? say("devices.link", { state: say(`link.${device.state}`), since: elapsed(now - device.since_ns / 1e6) }) : say("link.unknown"));
     const busy = this.state === "asked" || !heard;
-    for (const key of this.choose.querySelectorAll("button, select")) key.disabled = busy || !device.device;
+    if (due !== this.known) this.day.value = this.known = due;
+    for (const key of this.element.querySelectorAll(".choose :is(button, select, input)")) key.disabled = busy || !device.device;
   }
 
   // Another bed of this box, where there is one.
@@ -59,6 +62,28 @@ class DeviceRow {
     }
     label.append(make("span", say("devices.other_bed")), this.select);
     this.choose.append(label, this.#key(say("devices.move"), () => this.#look()));
+  }
+
+  // The day of the next maintenance: kept by the box, whatever the device is.
+  #dueDate() {
+    const line = make("div", "", "choose due");
+    const label = make("label", "", "field");
+    this.day = document.createElement("input");
+    this.day.type = "date";
+    label.append(make("span", say("setting.maintenance_due_date")), this.day);
+    line.append(label, this.#key(say("devices.due.save"), () => this.#setDue()));
+    return line;
+  }
+
+  async #setDue() {
+    this.state = "asked";
+    set(this.note, say("devices.asked"));
+    const value = this.day.value;
+    const values = { device: this.device.device, name: "maintenance_due_date", value, screen: screenName() };
+    const reason = await send({ id: newId(), bed: this.bed, verb: "set_device", values });
+    this.state = "";
+    const kept = value === "" ? say("devices.due.none") : say("devices.due.kept", { day: value });
+    set(this.note, reason === null ? kept : say("devices.due.refused", { reason }));
   }
 
   #key(text, act) {
@@ -108,10 +133,11 @@ class DevicesView extends AlarmLines {
     if (!page.state || boxNow === null) return;
     let count = 0;
     for (const place of this.lists) {
-      const devices = page.state.beds.find(({ bed }) => bed === place.bed)?.devices ?? [];
+      const { devices = [], statuses = [] } = page.state.beds.find(({ bed }) => bed === place.bed) ?? {};
       count += devices.length;
       this.#list(place, devices);
-      for (const device of devices) place.rows.get(device.label).show(device, boxNow, link === "live");
+      const due = new Map(statuses.filter(({ name }) => name === "maintenance_due_date").map(({ device, text }) => [device, text]));
+      for (const device of devices) place.rows.get(device.label).show(device, due.get(device.device) ?? "", boxNow, link === "live");
     }
     if (this.said && now - this.said.at > NOTE_MS) this.said = null;
     set(this.summary, this.said?.text ?? say("devices.count", { count }));

@@ -1,9 +1,8 @@
 // Two identifiers before something is done to a patient's record: taken from the patient or the wristband, never from the screen.
 //
-//   import { twoIdentifiers } from "./identifiers.js";
-//   const used = await twoIdentifiers({ full_name, birth_date, patient_id });   // null: cancelled
+//   const kinds = await twoIdentifiers(patient, async (given) => "why they do not fit, or empty");   // null: cancelled
 //
-// `used` names the two that fitted (["patient_id", "birth_date"]); hand it to the box with the act, for the audit. Needs
+// `patient` says which kinds the record has; what was typed goes to the box, which compares. `kinds` are those that fitted. Needs
 // css/patient.css; a scanner may be used while it is open.
 
 import { Scanner } from "./scanner.js";
@@ -13,13 +12,13 @@ import { say } from "./words.js";
 import { set } from "./tiles.js";
 
 const KINDS = ["patient_id", "birth_date", "full_name"];
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().split(/[\s,]+/u).filter(Boolean).sort().join(" ");
-const same = { patient_id: (a, b) => a.trim() === b, birth_date: (a, b) => a === b, full_name: (a, b) => plain(a) === plain(b) };
 
-let scanned = null; // hears of a code while a dialog is open
+let cancel = null; // ends the dialog that is open
+let scanned = null; // hears of a code while one is
 let scanner = null;
 
-export function twoIdentifiers(patient) {
+export function twoIdentifiers(patient, check) {
+  cancel?.();
   scanner ??= new Scanner((text) => scanned?.(text));
   const dialog = make("dialog", "", "identity");
   dialog.setAttribute("aria-labelledby", "identity-title");
@@ -29,36 +28,45 @@ export function twoIdentifiers(patient) {
   const fields = Object.fromEntries(KINDS.filter((kind) => patient[kind]).map((kind) => [kind, field(kind)]));
   const note = make("p", "", "note");
   note.setAttribute("role", "alert");
-  const check = make("button", say("identity.check"), "key");
-  const cancel = make("button", say("identity.cancel"), "key");
-  cancel.type = "button";
+  const yes = make("button", say("identity.check"), "key");
+  const no = make("button", say("identity.cancel"), "key");
+  no.type = "button";
   const row = make("div", "", "row");
-  row.append(check, cancel);
+  row.append(yes, no);
   form.append(...Object.values(fields).map(({ label }) => label), note, row);
   dialog.append(title, make("p", say("identity.about")), form);
   document.querySelector("main").append(dialog);
   return new Promise((resolve) => {
-    const done = (used) => {
-      scanned = null;
+    const done = (kinds) => {
+      scanned = cancel = null;
+      dialog.close();
       dialog.remove();
-      resolve(used);
+      resolve(kinds);
     };
+    cancel = () => done(null);
     scanned = async (text) => {
       const { answer, reason } = await post("/api/scan", { text });
       if (answer?.patient_id && fields.patient_id) fields.patient_id.input.value = answer.patient_id;
       set(note, reason ?? answer.refused);
     };
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const given = Object.keys(fields).filter((kind) => fields[kind].input.value.trim());
-      const wrong = given.filter((kind) => !same[kind](fields[kind].input.value, patient[kind]));
-      if (wrong.length > 0) set(note, say("identity.wrong", { which: say(`identity.${wrong[0]}`) }));
-      else if (given.length < 2) set(note, say("identity.few"));
-      else done(given);
+      const kinds = Object.keys(fields).filter((kind) => fields[kind].input.value.trim());
+      if (kinds.length < 2) {
+        set(note, say("identity.few"));
+        return;
+      }
+      yes.disabled = true;
+      const wrong = await check(Object.fromEntries(kinds.map((kind) => [kind, fields[kind].input.value.trim()])));
+      yes.disabled = false;
+      if (!dialog.open) return;
+      if (wrong) set(note, wrong);
+      else done(kinds);
     });
-    cancel.addEventListener("click", () => done(null));
-    dialog.addEventListener("cancel", () => done(null));
-    dialog.showModal();
+    no.addEventListener("click", cancel);
+    dialog.addEventListener("keydown", ({ key }) => { if (key === "Escape") cancel?.(); });
+    dialog.show(); // not modal: the keys of the alarms stay in reach
+    Object.values(fields)[0].input.focus();
   });
 }
 

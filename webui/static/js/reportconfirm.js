@@ -1,8 +1,10 @@
-// Confirming a report: whose it is stands large before the statements, and is agreed to before the key can be used.
+// Confirming a report: two identifiers are compared by the box, then whose it is stands large before the statements.
 
 import { facts, say } from "./words.js";
 import { make } from "./elements.js";
+import { post } from "./asking.js";
 import { set } from "./tiles.js";
+import { twoIdentifiers } from "./identifiers.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -11,30 +13,33 @@ export class Confirm {
   constructor(dialog, confirmed) {
     this.dialog = dialog;
     this.confirmed = confirmed;
-    this.whose = byId("confirm-whose");
     this.lines = byId("confirm-lines");
-    this.yes = byId("confirm-yes");
-    this.whose.addEventListener("change", () => this.#judge());
-    this.yes.addEventListener("click", () => this.#confirm());
+    byId("confirm-yes").addEventListener("click", () => this.#confirm());
     byId("confirm-no").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("keydown", ({ key }) => { if (key === "Escape") dialog.close(); });
   }
 
-  open(report) {
+  // Why it cannot be, in words; "" = the dialogs had their say.
+  async open(report) {
+    if (!report.full_name || !report.patient_id) return say("report.not_identified");
+    this.dialog.close();
+    const compared = await twoIdentifiers(report, async (identifiers) => {
+      const { answer, reason } = await post(`/api/reports/${report.id}/identifiers`, { identifiers });
+      return reason ?? answer.refused;
+    });
+    if (compared !== null) this.#show(report, compared);
+    return "";
+  }
+
+  #show(report, compared) {
     this.report = report;
-    const rows = [["report.patient", report.full_name], ["report.patient_id", report.patient_id], ["report.born", report.birth_date || say("reports.not_known")]];
+    const rows = [["report.patient", report.full_name], ["report.patient_id", report.patient_id], ["report.born", report.birth_date]];
     this.dialog.querySelector(".whose").replaceChildren(...rows.flatMap(([key, text]) => [make("dt", say(key)), make("dd", text || say("reports.not_known"))]));
     this.was = (report.edited ?? report.made.map(({ text }) => text)).join("\n");
     this.lines.value = this.was;
-    this.whose.checked = false;
-    const known = report.full_name && report.patient_id;
-    this.whose.disabled = !known;
-    set(byId("confirm-hint"), known ? "" : say("report.not_identified"));
-    this.#judge();
+    set(byId("confirm-hint"), say("reports.confirm.compared", { kinds: compared.map((kind) => say(`identity.${kind}`)).join(", ") }));
     this.dialog.show(); // not modal: the keys of the alarms stay in reach
-  }
-
-  #judge() {
-    this.yes.disabled = !this.whose.checked;
+    this.lines.focus();
   }
 
   #confirm() {

@@ -117,7 +117,10 @@ class ReportsView extends AlarmLines {
   #confirmKey(report) {
     const key = make("button", say(report.state === "preliminary" ? "reports.confirm.open" : "reports.amend.open"), "key");
     key.type = "button";
-    key.addEventListener("click", () => this.confirm.open(report));
+    key.addEventListener("click", async () => {
+      const refused = await this.confirm.open(report);
+      if (refused) this.#say(refused);
+    });
     return key;
   }
 
