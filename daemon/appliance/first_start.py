@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from pydantic import BaseModel, ConfigDict
 
 from daemon.appliance import config_file
@@ -226,6 +225,8 @@ def _configured(tables: Mapping[str, Any], text: str) -> tuple[str, list[tuple[s
 
 def _file(beside: Path | None, place: str, key: str, *, certificate: bool = False) -> str:
     """The text of a file beside the first settings. Raises `NotAsked`."""
+    from cryptography import x509  # a daemon that starts does not need it
+
     try:
         if beside is None:
             raise NotAsked([Fault(0, key, f"{place}: no files come with these settings")])
