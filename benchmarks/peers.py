@@ -29,8 +29,11 @@ def rows() -> Iterable[Row]:
         return
     record = Path(data) / "mitdb/100"
     wall, cpu = _analysed(record)
+    busy = (
+        f"{wall:.1f} s on the clock, with {os.getloadavg()[0]:.0f} processes wanting {os.cpu_count()} cores"
+    )
     yield Row(
-        "vitald analyse, 30 min of 2 leads: all analysis", wall, "s", "< 4 s", wall < 4, f"CPU {cpu:.2f} s"
+        "vitald analyse, 30 min of 2 leads: all analysis", cpu, "s CPU", "< 4 s", max(wall, cpu) < 4, busy
     )
     if not PEERS.exists():
         print("peers: no .venv-peers: the others were not timed", file=sys.stderr)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daemon.dsp.segment import Fit
+from daemon.dsp.fit import Fit
 from daemon.model.findings import LIVE_STEP_NS
 from daemon.model.signals import Counts, Nanos, SampleBlock, Segment
 

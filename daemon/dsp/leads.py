@@ -136,6 +136,9 @@ class Montage:
     def spread(self, measured: Mask) -> Mask:
         """A mask of `all` leads (all, ...) from one of the measured leads: a derived lead holds where its sources do."""
         out = np.empty((len(self.sources), *measured.shape[1:]), dtype=np.bool_)
+        if measured.all():
+            out[:] = True
+            return out
         for lead, used in enumerate(self.sources):
             out[lead] = measured[used[0]] if len(used) == 1 else np.logical_and.reduce(measured[used])
         return out

@@ -1,7 +1,8 @@
 """The pulse in a pleth or arterial pressure wave: its rate, and how far it can be trusted.
 
-An oximeter's own pleth goes up with each beat as a pressure does; the light of a raw photoplethysmogram dips, and its way back
-up is the rise that is found.
+An oximeter's own pleth goes up with each beat as a pressure does. The light of a raw photoplethysmogram dips, for blood takes it; boards
+and recordings give either under that name, so it is turned over where its falls are clearly steeper than its rises: a beat
+comes fast and goes slowly.
 
 Every half second the last 14 s are looked at, in means of about 20 ms. A pulse is a steep rise: the sum of the rises within
 128 ms (Zong 2003), its peaks at least 270 ms apart and 0.4 of the usual ones. What is said is how regular the rises are and
@@ -21,7 +22,7 @@ from daemon.model.signals import Channel, Counts, Nanos, Quantity, SampleBlock, 
 
 Floats = npt.NDArray[np.float64]
 
-RULE = "pulse/1"
+RULE = "pulse/2"
 NAME, UNIT = "pulse_rate", "bpm"
 QUALITY = "pleth_quality"
 MEAN_HZ, EVERY_S, SPAN_S, SLOWEST_HZ = 50.0, 0.5, 14.0, 25.0
@@ -29,6 +30,8 @@ SMOOTH_S, RISE_S, REFRACTORY_S, SHARE = 0.1, 0.128, 0.27, 0.4
 RISES_A_PULSE = 1.5
 LEAST, COUNTED, RATED = 5, 12, 4  # pulses: to say anything, for the quality, intervals for the rate
 LATE, LATE_S = 1.5, 0.2  # of the usual interval, and s: then the next pulse has stayed away
+STEEPER, STEEPEST = 1.5, 0.03  # falls against rises, of the share of the steepest of each
+LIGHT = {Quantity.PPG_INFRARED, Quantity.PPG_RED}
 SPREAD_RR, SPREAD_SIZE, STEEP = 0.25, 0.40, 4.0
 VENOUS = ("cvp", "rap", "icp")  # pressures whose waves are not those of an artery
 
@@ -69,6 +72,16 @@ class Pulse:
 
 
 NONE = Pulse(None, 0.0)
+
+
+def dips(x: Floats, rate_hz: float) -> bool:
+    """Whether x (n,) falls with each beat: its falls are clearly steeper than its rises."""
+    smooth = max(round(SMOOTH_S * rate_hz), 1)
+    if len(x) <= smooth + 1:
+        return False
+    slopes = x[smooth:] - x[:-smooth]
+    down, up = np.quantile(slopes, [STEEPEST, 1 - STEEPEST])
+    return bool(-down > STEEPER * up > 0)
 
 
 def judge(x: Floats, rate_hz: float) -> Pulse:
@@ -113,6 +126,7 @@ class PulseSegment:
         self._rows = [k for k, channel in enumerate(segment.stream.channels) if is_pulse(channel)]
         if not has_pulse(segment.stream):
             raise ValueError("no pulse wave, or too few samples of it")
+        self._light = [segment.stream.channels[k].quantity in LIGHT for k in self._rows]
         self._pleth = [segment.stream.channels[k].quantity is Quantity.PLETH for k in self._rows]
         self._gain = np.array([[segment.stream.channels[k].gain] for k in self._rows])
         self._of = max(round(rate_hz / MEAN_HZ), 1)  # samples that a mean is taken of
@@ -156,7 +170,9 @@ class PulseSegment:
             stop = self._decision * self._every
             self._decision += 1
             x = self._means.view(max(stop - self._span, self._means.first), stop)
-            found = [judge(row, self._mean_hz) if len(row) > 2 else NONE for row in x]
+            found = [
+                self._judge(row, is_light=is_light) for row, is_light in zip(x, self._light, strict=True)
+            ]
             best = max(found, key=lambda pulse: pulse.quality)
             last = stop * self._of - 1
             pulse = self._metric(best, block.time_of(last), last)
@@ -165,6 +181,11 @@ class PulseSegment:
             if pleth:
                 said.append(replace(pulse, name=QUALITY, value=max(pleth), unit="1", why=None))
         return said
+
+    def _judge(self, x: Floats, *, is_light: bool) -> Pulse:
+        if len(x) <= 2:
+            return NONE
+        return judge(-x if is_light and dips(x, self._mean_hz) else x, self._mean_hz)
 
     def _metric(self, pulse: Pulse, t_ns: Nanos, last: int) -> Metric:
         due_ns = -(-t_ns // LIVE_STEP_NS) * LIVE_STEP_NS

@@ -51,6 +51,10 @@ class Reading:
         if self.interpretation is not None:
             self.interpretation.quality(first, leads)
 
+    def may_say(self, n: int) -> bool:
+        """Whether the next `n` samples may bring a beat; what is interpreted comes with the end of a group."""
+        return bool(self._unfed) or self._detector.may_decide(n)
+
     def skip(self, n: int) -> None:
         """`n` samples are missing altogether."""
         self._unfed += n

@@ -2,7 +2,7 @@
 
 Hop k holds samples k * hop .. (k + 1) * hop - 1 of the segment; quality is judged every fifth hop. What is said in a hop
 is due with its last sample, but a beat with the last sample that it needed. A long block goes through in stretches of
-many hops, the same bit for bit. On the screen a clipped wave stays, a lead that lies at its rail is blank.
+many hops, the same bit for bit; live, hops in which nothing can be said wait for the next one, which costs half as much. On the screen a clipped wave stays, a lead that lies at its rail is blank.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from daemon.dsp.display import Display, DisplaySettings
+from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.detect import DetectedBeat, QrsTable
 from daemon.dsp.ecg.trees import ClassTable
-from daemon.dsp.filters import Bridge, Floats, Mask
+from daemon.dsp.filters import Floats, Mask
+from daemon.dsp.fit import Fit
 from daemon.dsp.interpret import Interpreted, Tables
 from daemon.dsp.leads import Electrodes, Montage
 from daemon.dsp.quality import PIECES, Indices, LeadQuality, Quality
 from daemon.dsp.rate import HeartRate, Rate
 from daemon.dsp.reading import Found, Reading
+from daemon.dsp.screen import BRIDGED_S, Screen
 from daemon.model import findings as said
 from daemon.model.findings import LIVE_STEP_NS, Evidence, Finding, Grade, Metric, Trouble, Why
 from daemon.model.signals import Counts, Nanos, SampleBlock, Segment
@@ -30,28 +32,9 @@ QRS_RULE, CLASS_RULE, RATE_RULE = "qrs/1", "qrs/1 class/1", "rate/1"
 SLOWEST_SAMPLING_HZ = 125.0
 """Below it no beat is looked for; waves and quality are there."""
 
-_BRIDGED_S = 0.2
 _STRETCH_S = 12.0
 
 _SECOND_NS: Nanos = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Time of a sample number."""
-
-    first: int
-    t0_ns: Nanos
-    period_ns: float
-
-    def time_of(self, sample: float) -> Nanos:
-        return self.t0_ns + round((sample - self.first) * self.period_ns)
-
-    def followed_by(self, block: SampleBlock) -> Fit:
-        """The block's own fit; this one as long as they agree to 2 ns, so that a cut changes no rounding."""
-        if block.period_ns == self.period_ns and abs(self.time_of(block.first) - block.t0_ns) <= 2:
-            return self
-        return Fit(block.first, block.t0_ns, block.period_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +66,7 @@ class EcgSegment:
         self._electrodes = Electrodes(montage, rate_hz)
         self._indices = Indices(montage, rate_hz, self._hop * PIECES)
         self._quality = Quality(montage)
-        self._bridge = Bridge(len(montage.measured), round(_BRIDGED_S * rate_hz))
-        self._display: Display | None = None
-        self.use(display)
+        self._screen = None if display is None else Screen(segment, montage, self._hop, display)
         self._reading: Reading | None = None
         if rate_hz >= SLOWEST_SAMPLING_HZ:
             group = self._hop * PIECES
@@ -93,7 +74,11 @@ class EcgSegment:
         self._beat_rule = QRS_RULE if classes is None else CLASS_RULE
         self._rate = HeartRate(rate_hz)
         self._fit = Fit(0, segment.began_ns, 1e9 / rate_hz)
-        self._hop_first = 0  # first sample that has not gone through the stages
+        self._hop_first = 0  # first sample of the hop that is not whole yet
+        self._waiting: list[Counts] = []  # of whole hops before it that have not gone through the stages
+        self._waited = 0  # samples of these
+        self._alive = False  # a lead could be used: a hop like the last one tells nothing by itself
+        self._stood: Mask = np.zeros(len(montage.all), dtype=np.bool_)  # leads at the last sample
         self._counts: list[Counts] = []
         self._present: list[Mask] = []
         self._next: int | None = None
@@ -110,10 +95,10 @@ class EcgSegment:
         """Time of the last sample that came, None before the first."""
         return None if self._next is None else self._fit.time_of(self._next - 1)
 
-    def use(self, display: DisplaySettings | None) -> None:
-        """Show waves with these settings from the next hop on; None = no waves."""
-        leads, shown = len(self._montage.measured), len(self._montage.all)
-        self._display = None if display is None else Display(display, self._rate_hz, self._hop, leads, shown)
+    def use(self, display: DisplaySettings) -> None:
+        """Show waves with these settings from the next hop on, where waves are shown."""
+        if self._screen is not None:
+            self._screen.use(display)
 
     def note_electrodes(self, first: int, attached: tuple[tuple[str, bool], ...]) -> None:
         self._electrodes.note(first, attached)
@@ -138,14 +123,14 @@ class EcgSegment:
             return []
         findings: list[Finding] = []
         missing = 0 if self._next is None else first - self._next
-        if self._next is None or missing > _BRIDGED_S * self._rate_hz:
+        if self._next is None or missing > BRIDGED_S * self._rate_hz:
             findings += self._leap(first, counts[:, :1])
         elif missing:
             self._append(np.repeat(self._last_counts, missing, axis=1), present=False)
             findings += self._stretches()
         before, self._fit = self._fit, self._fit.followed_by(block)
         if self._fit is not before:
-            self._quiet_until = 0
+            self._quiet_until = self._quiet()
         self._append(counts, present=True)
         self._next = first + counts.shape[1]
         self._last_counts = counts[:, -1:].copy()
@@ -156,7 +141,10 @@ class EcgSegment:
         if self._reading is None:
             return []
         last = self._hop_first - 1
-        return [finding for one in self._reading.finish() for finding in self._interpreted(one, last)]
+        findings = self._catch_up()
+        return findings + [
+            finding for one in self._reading.finish() for finding in self._interpreted(one, last)
+        ]
 
     def _interpreted(self, one: Interpreted, due: int) -> list[Finding]:
         assert self._reading is not None
@@ -175,6 +163,7 @@ class EcgSegment:
         if held:
             self._append(np.repeat(self._last_counts, self._hop - held, axis=1), present=False)
             findings = self._stretches()
+        findings += self._catch_up()
         begin = max(first - first % self._hop, self._hop_first)
         leapt = begin - self._hop_first
         self._hop_first = begin
@@ -182,15 +171,14 @@ class EcgSegment:
             self._rate.signal(begin - leapt, begin, Why.NO_SIGNAL)
         if self._reading is not None:
             self._reading.skip(leapt)
-        self._bridge.skip(leapt)
         self._indices.skip(leapt)
         self._group = []
         into_group = begin % (self._hop * PIECES)
         if into_group:
             nothing = np.zeros((len(self._montage.measured), into_group))
             self._group = [(nothing, nothing > 0, nothing > 0)]
-        if self._display and leapt:
-            self._display.skip()
+        if self._screen and leapt:
+            self._screen.skip(leapt)
         self._append(np.repeat(value, first - begin, axis=1), present=False)
         return findings
 
@@ -204,7 +192,7 @@ class EcgSegment:
         present = self._present[0] if len(self._present) == 1 else np.concatenate(self._present)
         self._counts = [counts[:, whole:]] if held > whole else []
         self._present = [present[whole:]] if held > whole else []
-        most = max(int(_STRETCH_S * self._rate_hz) // self._hop, 1) * self._hop
+        most = self._hop if self._screen else max(int(_STRETCH_S * self._rate_hz) // self._hop, 1) * self._hop
         findings: list[Finding] = []
         for at in range(0, whole, most):
             stop = min(at + most, whole)
@@ -212,18 +200,62 @@ class EcgSegment:
         return findings
 
     def _stretch(self, counts: Counts, present: Mask) -> list[Finding]:
-        """Whole hops through all stages; counts (channels, n), present (n,)."""
-        first, n, hop = self._hop_first, len(present), self._hop
+        """Whole hops, one of them where waves are shown: draw it, and put it through all stages when it may tell something."""
+        first, n = self._hop_first, len(present)
         self._hop_first = first + n
-        millivolts = self._montage.millivolts(counts)
         standing = self._electrodes.standing(first, n)
+        drawn = self._drawn(first, counts, standing, present) if self._screen else []
+        if self._may_wait(standing, present):
+            self._waiting.append(counts)
+            self._waited += n
+            return drawn
+        return self._analysed(counts, standing, present) + drawn
+
+    def _may_wait(self, standing: Mask, present: Mask) -> bool:
+        """Whether nothing can be said with the end of the newest hops, in which leads (all, n) stand."""
+        end = self._hop_first
+        return (
+            self._alive
+            and end - 1 < self._quiet_until
+            and bool(end % (self._hop * PIECES))
+            and not (
+                len(present) > self._hop
+                or (self._reading and self._reading.may_say(self._waited + self._hop))
+            )
+            and bool(present.all() and (standing == self._stood[:, None]).all())
+        )
+
+    def _catch_up(self) -> list[Finding]:
+        """Put the hops that wait through all stages."""
+        if not self._waiting:
+            return []
+        counts = self._waiting.pop()
+        self._waited -= counts.shape[1]
+        n = counts.shape[1]
+        return self._analysed(counts, self._standing(n), np.ones(n, dtype=np.bool_))
+
+    def _standing(self, n: int) -> Mask:
+        """Which leads stand in n samples of hops that wait: those of the last one that did not."""
+        return np.repeat(self._stood[:, None], n, axis=1)
+
+    def _analysed(self, counts: Counts, standing: Mask, present: Mask) -> list[Finding]:
+        """The hops that wait and these behind them through all stages; counts (channels, n), standing (all, n), present (n,)."""
+        waited, self._waited = self._waited, 0
+        if waited:
+            counts = np.concatenate([*self._waiting, counts], axis=1)
+            standing = np.concatenate([self._standing(waited), standing], axis=1)
+            present = np.concatenate([np.ones(waited, dtype=np.bool_), present])
+            self._waiting = []
+        n, hop = len(present), self._hop
+        first = self._hop_first - n
+        millivolts = self._montage.millivolts(counts)
         own = self._own
         good: Mask = np.logical_and(standing[own], present)
         railed, flat, judged = self._judge(first, millivolts, self._montage.saturated(counts), good)
         usable = good & ~(railed | flat)
         found = {} if self._reading is None else self._reading.push(first, millivolts, usable, present)
         alive: list[bool] = np.logical_or.reduce(usable.reshape(len(usable), -1, hop), axis=(0, 2)).tolist()
-        visible = standing & self._montage.spread(good & ~railed) if self._display else standing
+        self._alive, self._stood = alive[-1], standing[:, -1]
         findings: list[Finding] = []
         for k in range(n // hop):
             part = slice(k * hop, (k + 1) * hop)
@@ -235,13 +267,9 @@ class EcgSegment:
             elif k == 0 or not alive[k - 1]:
                 self._rate.signal(last + 1 - hop, last + 1, None)
             here, verdict = found.get(last // hop, ()), judged.get(k)
-            if here or verdict or last >= self._quiet_until:
+            if here or verdict or (last >= self._quiet_until and part.start >= waited):
                 findings += self._said(last, verdict, here)
                 self._quiet_until = self._quiet()
-            if self._display:
-                findings += self._drawn(
-                    last, millivolts[:, part].T, (good & ~railed)[:, part].T, visible[:, part].T
-                )
         return findings
 
     @staticmethod
@@ -354,29 +382,12 @@ class EcgSegment:
             )
         return findings
 
-    def _drawn(self, last: int, millivolts: Floats, good: Mask, visible: Mask) -> list[Finding]:
-        assert self._display is not None
-        x, restart = self._bridge.step(np.ascontiguousarray(millivolts), good)
-        values = self._display.step(x, restart, visible, self._montage.derive).T
-        chain = self._display.chain
-        first = last + 1 - self._hop - chain.delay
-        values = values[:, max(-first, 0) :].astype(np.float32)
-        first = max(first, 0)
-        if not values.size:
-            return []
-        fit, due_ns = self._fit, self._due(last)
-        return [
-            said.DisplayBlock(
-                self.segment,
-                first,
-                fit.time_of(first),
-                fit.period_ns,
-                due_ns,
-                self._montage.all,
-                np.ascontiguousarray(values),
-                chain.names,
-            )
-        ]
+    def _drawn(self, first: int, counts: Counts, standing: Mask, present: Mask) -> list[Finding]:
+        """The waves of one hop, whose samples begin with `first`."""
+        assert self._screen is not None
+        good = np.logical_and(standing[self._own], present) & ~self._indices.railed[:, None]
+        due_ns = self._due(first + self._hop - 1)
+        return self._screen.drawn(first, self._montage.millivolts(counts), good, standing, self._fit, due_ns)
 
     def _due(self, last: int) -> Nanos:
         """Time of a sample rounded up to the live step, never before what a Tick has already said."""

@@ -36,7 +36,7 @@ SETS: dict[
     "ludb": {"ii": (Waves,), ALL: (Waves,)},
 }
 
-SAMPLED = {"mitdb": slice(2, None, 4), "vfdb": slice(0, None, 2)}
+SAMPLED = {"mitdb": slice(4, None, 8), "vfdb": slice(1, None, 3)}
 """The recordings of the long sets that the suite analyses: by their place alone. The whole is `./dev soak accuracy`."""
 
 

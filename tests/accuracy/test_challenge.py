@@ -1,6 +1,6 @@
 """Lethal-arrhythmia alarms on the Challenge's recordings: `challenge.json` holds what was reached, and no more may be missed.
 
-Every third of a kind here, all of them by `./dev soak accuracy`.
+Every sixth of a kind here, all of them by `./dev soak accuracy`.
 VITALD_DATA=... python -m tests.accuracy.challenge cinc2015 [STEP]     prints today's figures in the same form
 """
 
@@ -17,7 +17,7 @@ from daemon.model.signals import Channel, Gap, GapCause, Quantity, SampleBlock, 
 from tests.accuracy import challenge
 
 REACHED = json.loads((Path(__file__).parent / "challenge.json").read_text())
-STEP = 3
+STEP = 6
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_no_more_alarms_are_missed_and_no_more_are_false(now, limits, kind):
     before, found = REACHED["sampled"][limits][kind], now[limits][kind]
 
     assert not challenge.fallen(before, found)
-    assert sum(found[cell] for cell in ("tp", "fn", "fp", "tn")) >= 4
+    assert sum(found[cell] for cell in ("tp", "fn", "fp", "tn")) >= 2
 
 
 def test_one_alarm_more_that_is_missed_is_seen_and_one_false_one_is_borne():

@@ -45,13 +45,18 @@ class Resampler:
         """The last input sample that inner sample `inner` needs."""
         return int(np.ceil(inner * self.step + self._half)) - 1
 
+    def ready(self, samples: int) -> int:
+        """The inner sample behind the last whole block that is complete with the first `samples` of the input."""
+        stop = self._next
+        while self.needed(stop + BLOCK - 1) < samples:
+            stop += BLOCK
+        return stop
+
     def push(self, mv: Floats) -> Floats:
         """Take the input samples from `begin` on, (leads, n); give what has become complete, whole blocks only."""
         self._waiting.append(mv)
         self._end += mv.shape[1]
-        first, stop = self._next, self._next
-        while self.needed(stop + BLOCK - 1) < self._end:
-            stop += BLOCK
+        first, stop = self._next, self.ready(self._end)
         if stop == first:
             return np.zeros((len(mv), 0))
         x = np.concatenate([self._x, *self._waiting], axis=1)

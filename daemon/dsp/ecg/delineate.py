@@ -49,6 +49,7 @@ KEPT_S = 3.0
 START_S = 2.0  # of a stream, in which no P is said to be absent
 SHORTEST_RR_S = 0.40  # below it a P may be hidden in the T before; the net was shown few hearts that fast
 NOISY_MV = 0.040  # RMS between the QRS complexes; above it nothing is said of the P
+MOST_WAITING = 4 * BLOCK  # inner samples that wait for a beat which may be marked with them
 PIECE_S = 12.0  # over all leads together: what the net works on then stays in the processor's cache
 
 
@@ -93,6 +94,8 @@ class Delineator:
         self._now = self._begin(0, silent=0)
         self._past, self._past_seen, self._past_known = self._now, 0, 0  # the stretch before the last gap
         self._passed = 0  # what could be said up to this block boundary was said
+        self._waiting: list[tuple[npt.NDArray[np.float32], Bools]] = []
+        self._taken = 0  # input samples, those that wait for the net left out
 
     def _begin(self, first: int, *, silent: int) -> Stretch:
         return Stretch(self._rate_hz, len(self._leads), self._table, first, silent=silent)
@@ -104,7 +107,30 @@ class Delineator:
     def push(self, mv: npt.NDArray[np.float32], usable: Bools) -> list[BeatWaves]:
         """Take the next samples: mV (leads, n) and whether each can be used (leads, n). Give the beats that are marked."""
         said = self._end() if self._gap else []
+        self._waiting.append((mv, usable))
+        self._seen += mv.shape[1]
+        return said + self._catch_up() if self._may_say() else said
+
+    def _may_say(self) -> bool:
+        """Whether a beat may be marked with the samples in hand, or they are too many to wait."""
+        ready = self._now.ready(self._seen)
+        if ready - self._now.stop >= MOST_WAITING:
+            return True
+        if ready == self._now.stop or not self._beats or self._beats[0].due > self._now.needed(ready - 1):
+            return False
+        at = self._beats[0].at
+        return at < self._now.first or ready - LAG >= at + SEEN_S * INNER_HZ
+
+    def _catch_up(self) -> list[BeatWaves]:
+        """Put the samples that wait through the net."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
+        mv, usable = (
+            part[0] if len(part) == 1 else np.concatenate(part, axis=1) for part in zip(*waiting, strict=True)
+        )
         piece = max(round(PIECE_S / len(self._leads) * self._rate_hz), 1)
+        said: list[BeatWaves] = []
         for first in range(0, mv.shape[1], piece):
             said += self._push(mv[:, first : first + piece], usable[:, first : first + piece])
         return said
@@ -119,8 +145,8 @@ class Delineator:
 
     def _push(self, mv: npt.NDArray[np.float32], usable: Bools) -> list[BeatWaves]:
         usable = usable & np.isfinite(mv)
-        self._now.push(np.where(usable, mv, 0.0).astype(np.float64), usable, self._seen)
-        self._seen += mv.shape[1]
+        self._now.push(np.where(usable, mv, 0.0).astype(np.float64), usable, self._taken)
+        self._taken += mv.shape[1]
         return self._steps()
 
     def _steps(self) -> list[BeatWaves]:
@@ -143,12 +169,13 @@ class Delineator:
 
         A beat that is due later is said then, from the stretch that was closed.
         """
+        said = self._catch_up()
         end = int((self._seen - 1) // self._step) + 1 if self._seen else 0
         self._now.close(end)
         self._past, self._past_seen, self._past_known = self._now, self._seen, min(end, self._now.known)
         last = self._seen - 1
         self._seen += self._gap
-        said = []
+        self._taken = self._seen
         while (
             self._beats
             and self._beats[0].sample <= last

@@ -145,13 +145,17 @@ class FrontEnd:
         self._x.append(x)
         self._lost.append(~usable)
         first = self._next
-        stop = max(first, (self._x.end - 1 - self.ahead) // self.step + 1)
+        stop = max(first, self.complete(self._x.end))
         out = self._filter(first, stop)
         self._next = stop
         kept = stop * self.step - 2 * self.ahead - self._blind_back
         self._x.forget(kept)
         self._lost.forget(kept)
         return out
+
+    def complete(self, samples: int) -> int:
+        """Inner samples that are complete with so many of the input."""
+        return (samples - 1 - self.ahead) // self.step + 1
 
     def _hold(self, mv: npt.NDArray[np.float32], usable: npt.NDArray[np.bool_]) -> Floats:
         """Samples in whole units; where a lead is unusable, its last usable value."""

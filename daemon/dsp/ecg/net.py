@@ -150,9 +150,22 @@ class _Delay:
 
 def _mean(x: Floats, counted: Bools) -> Floats:
     """Mean over the leads of (leads, n, channels) that count (leads, n), for each lead; 0 where none does."""
-    number = np.maximum(counted.sum(axis=0), 1)[:, None]
-    mean = np.rint((x * counted[:, :, None]).sum(axis=0) / number)
+    total = np.add.reduce
+    if counted.all():
+        mean = np.rint(total(x, axis=0) / max(len(x), 1))
+    else:
+        number = np.maximum(total(counted, axis=0, dtype=np.int64), 1)[:, None]
+        mean = np.rint(total(x * counted[:, :, None], axis=0) / number)
     return np.broadcast_to(mean, x.shape)
+
+
+def _doubled(x: Floats, skip: Floats) -> Floats:
+    """Each of x (leads, n, channels) twice, with `skip` (leads, 2 n, channels) beside it."""
+    channels = x.shape[2]
+    out = np.empty((*skip.shape[:2], channels + skip.shape[2]))
+    out[:, ::2, :channels] = out[:, 1::2, :channels] = x
+    out[:, :, channels:] = skip
+    return out
 
 
 class WaveNet:
@@ -191,8 +204,7 @@ class WaveNet:
         for name in ("b2", "b3", "b4"):
             x = layer[name].push(x, last=last)
         for name, skip in (("d3", "e3"), ("d2", "e2"), ("d1", "e1"), ("d0", "e0")):
-            x = np.repeat(x, 2, axis=1)
-            x = layer[name].push(np.concatenate([x, skips[skip].take(x.shape[1])], axis=2), last=last)
+            x = layer[name].push(_doubled(x, skips[skip].take(2 * x.shape[1])), last=last)
         return layer["h"].push(x, last=last)
 
     def _block_of(self, sample: npt.NDArray[np.int64]) -> Bools:

@@ -55,6 +55,10 @@ class Stretch:
         """The last input sample that inner sample `inner` needs."""
         return self._input.needed(inner)
 
+    def ready(self, samples: int) -> int:
+        """As `stop` will be with the first `samples` of the input."""
+        return self._input.ready(samples)
+
     def push(self, x: Floats, usable: Bools, seen: int) -> None:
         """Take input samples from number `seen` on: mV (leads, n), 0 where not usable (leads, n)."""
         both = np.concatenate([x, usable.astype(np.float64)])

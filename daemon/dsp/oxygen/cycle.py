@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 SPAN_S = 20.0
 MARGIN = 0.15
 LEAST_SWING_KPA = 5.0
+LEAST_SHARE = 0.25  # of the usual swing: what is left between two beds that do not change places is noise, and turns nothing
 TOLD_S, AGAINST = 15.0, -0.3  # until it can be told whether there are two beds; their correlation, at most
 LEARNED, USUAL = 30, 10  # half cycles
 WEAK_PCT, WELL_PCT = 80.0, 90.0
@@ -73,7 +74,8 @@ class Cycle:
         series = [self._of(part) for part in self._past]
         low, high = min(float(x.min()) for x in series), max(float(x.max()) for x in series)
         swing, middle = high - low, (high + low) / 2
-        if swing < LEAST_SWING_KPA:
+        usual = self._learned or (median(self._swings) if self._swings else 0.0)
+        if swing < max(LEAST_SWING_KPA, LEAST_SHARE * usual):
             self._high = None
             return []
         found: list[Turn] = []

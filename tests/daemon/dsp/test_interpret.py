@@ -121,13 +121,13 @@ def test_a_pause_is_an_event_with_its_length():
 def test_while_fibrillation_is_said_there_is_no_p_and_no_pr():
     patient = Patient(RATE_HZ, seed=8)
     patient.rate_bpm = 75
-    parts = [counts_of(patient, 30)]
+    parts = [counts_of(patient, 20)]
     patient.rhythm = "af"
-    parts.append(counts_of(patient, 90))
+    parts.append(counts_of(patient, 60))
     found = findings(np.concatenate(parts, axis=1), [])
     said = next(f for f in found if isinstance(f, Rhythm) and f.label == "AFIB" and f.end_ns is None)
     ended = [f.due_ns for f in found if isinstance(f, Rhythm) and f.label == "AFIB" and f.end_ns is not None]
-    until = min(ended, default=118e9)
+    until = min(ended, default=78e9)
     behind = found[found.index(said) :]
 
     during = [f for f in behind if isinstance(f, Waves) and f.due_ns < until]
@@ -135,5 +135,5 @@ def test_while_fibrillation_is_said_there_is_no_p_and_no_pr():
     assert {(f.p_state, f.p_on_ns) for f in during} == {("absent", None)}
     pr = [f for f in behind if isinstance(f, Metric) and f.name == "pr_interval" and f.due_ns < until]
     assert {(f.value, f.why) for f in pr} == {(None, Why.NO_WAVE)}
-    before = [f.value for f in found if isinstance(f, Metric) and f.name == "pr_interval" and f.t_ns < 30e9]
+    before = [f.value for f in found if isinstance(f, Metric) and f.name == "pr_interval" and f.t_ns < 20e9]
     assert before[-1] is not None

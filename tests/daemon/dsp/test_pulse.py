@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.acquisition.device import Counters, Device
 from daemon.dsp.ecg.tables import load_qrs_table
 from daemon.dsp.pipeline import Pipeline
 from daemon.dsp.pulse import PulseSegment, has_pulse
 from daemon.model.findings import Metric
 from daemon.model.signals import Channel, Quantity, SampleBlock, Segment, Stream
+from firmware_bridge.boards import BOARDS
+from firmware_bridge.simulators.healthypi4 import HealthyPi4
+from firmware_bridge.simulators.healthypi5 import HealthyPi5
+from firmware_bridge.simulators.patient import Patient
 
+S = 1_000_000_000
 PPG = Channel("PLETH", Quantity.PPG_INFRARED, "1", 1e-3)
 ART = Channel("ABP", Quantity.PRESSURE, "mmHg", 0.01)
 CVP = Channel("CVP 2", Quantity.PRESSURE, "mmHg", 0.01)
@@ -100,7 +108,7 @@ def test_the_better_of_two_waves_speaks():
 
 
 @given(st.lists(st.integers(1, 7499), max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_it_does_not_matter_how_the_stream_is_cut(cuts):
     of = segment(250.0, PPG)
     counts = wave(250.0, np.arange(0.3, 30, 0.75), 30, noise=0.02)
@@ -152,3 +160,40 @@ def test_a_bed_hears_the_pulse_beside_its_ecg_or_from_a_device_of_its_own():
     assert [f.due_ns for f in found] == sorted(f.due_ns for f in found)
     assert other == []  # while the first one speaks
     assert [f for b in blocks(alone, wave(125.0, beats, 30)) for f in Pipeline(fitted, None).push(b)]
+
+
+@given(st.integers(35, 170), st.sampled_from([75.0, 125.0, 250.0]), st.floats(0.0, 0.05))
+@settings(max_examples=12, deadline=None)
+def test_light_that_dips_with_each_beat_has_the_same_pulse(bpm, rate_hz, noise):
+    """The light of a raw photoplethysmogram, which blood takes; the wave of a vessel is never turned over."""
+    counts = wave(rate_hz, np.arange(0.3, 25, 60 / bpm), 25, noise)
+    up, down = (said(segment(rate_hz, PPG), sign * counts)[30:] for sign in (1, -1))
+
+    for found in (up, down):
+        assert all(m.value == pytest.approx(bpm, rel=0.05) for m in found)
+        assert min(m.quality for m in found) > 0.6
+    assert said(segment(rate_hz, PPG), counts) == said(segment(rate_hz, replace(PPG, gain=-1e-3)), -counts)
+    art = said(segment(rate_hz, ART), counts)[30:]
+    assert [m.value for m in art] == [m.value for m in up]
+
+
+@pytest.mark.parametrize("simulated", [HealthyPi4, HealthyPi5])
+@pytest.mark.parametrize("bpm", [45, 110])
+def test_a_healthypis_light_gives_the_rate_of_its_patient(simulated, bpm):
+    patient = Patient()
+    patient.rate_bpm = bpm
+    far, items = simulated(patient), []
+    device = Device("1", "b", BOARDS[simulated.kind].board({}), "port", Counters(), items.append)
+    device.board.opened(0)
+    far.power_on(0)
+    for now in range(S // 5, 25 * S, S // 5):
+        device.feed(far.due(now), now)
+        far.feed(device.board.due(now) or b"", now)
+        device.flush()
+    of_light = [i for i in items if isinstance(i, SampleBlock) and has_pulse(i.segment.stream)]
+    watch = PulseSegment(of_light[0].segment)
+    found = [metric for block in of_light for metric in watch.push(block)][30:]
+
+    assert found
+    assert all(m.value == pytest.approx(bpm, rel=0.03) for m in found)
+    assert min(m.quality for m in found) > 0.8

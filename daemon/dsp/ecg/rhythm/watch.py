@@ -23,6 +23,7 @@ from daemon.dsp.ecg.rhythm.pwaves import SeenWaves
 from daemon.dsp.ecg.rhythm.runs import FastRuns
 from daemon.dsp.ecg.rhythm.said import Said
 from daemon.dsp.ecg.rhythm.sight import Sight, View
+from daemon.dsp.ecg.rhythm.sustained import Sustained
 from daemon.dsp.ecg.rhythm.table import RhythmTable
 from daemon.dsp.ecg.rhythm.window import WINDOW
 
@@ -69,6 +70,7 @@ class RhythmWatch:
         self._ectopics = Ectopics(self._rate_hz, self._runs)
         self._fast = FastRuns(self._table.run)
         self._conduction = Conduction(self._rate_hz, self._block)
+        self._sustained = Sustained(self._rate_hz)
         self._last_sample: int | None = None
 
     def beat(self, sample: int, label: str = "", *, due: int, rr_ok: bool = True) -> None:
@@ -152,6 +154,7 @@ class RhythmWatch:
             said += self._fast.step(view, self._sight, self._beats, self._offset, due)
             said += self._conduction.step(due, known=self._atria_beat)
         said += self._ectopics.step(due)
+        said += self._sustained.step((self._ventricular, self._runs), due)
         return said
 
     def _take(self, told: _Told, due: int) -> list[Said]:

@@ -13,7 +13,7 @@ from daemon.model.findings import BeatClass
 from firmware_bridge.recordings import open_recording
 
 pytestmark = pytest.mark.recordings
-SECONDS = 90
+SECONDS = 60
 
 
 @pytest.mark.parametrize("record", ["mitdb/200", "nstdb/118e00"])

@@ -85,7 +85,7 @@ def test_without_p_it_is_absent_after_eight_beats_and_not_before(heart, monkeypa
     assert set(states[8:]) == {PState.ABSENT}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_no_bit_depends_on_the_cut(data):
     rate_hz = data.draw(st.sampled_from([125.0, 128.0, 200.0, 250.0, 257.0, 333.3, 360.0, 500.0, 1000.0]))
@@ -236,18 +236,18 @@ def test_a_pause_does_not_hold_back_the_beat_before_it(heart):
 
 
 def test_memory_does_not_grow():
-    x = np.zeros((2, 250 * 60), dtype=np.float32)
+    x = np.zeros((1, 250 * 10), dtype=np.float32)
     usable = np.ones(x.shape, dtype=bool)
-    delineator = Delineator(250.0, ("I", "II"), TABLE)
+    delineator = Delineator(250.0, ("II",), TABLE)
 
     def held():
         stretches = (delineator._now, delineator._past)
         return sum(s._p._data.nbytes + s._y._data.nbytes + len(s._heard) for s in stretches)
 
-    for minute in range(6):
-        delineator.beat(minute * 15000 + 100, minute * 15000 + 210)
+    for turn in range(8):
+        delineator.beat(turn * 2500 + 100, turn * 2500 + 210)
         delineator.push(x, usable)
-        if minute == 1:
+        if turn == 4:
             before = held()
 
     assert held() == before

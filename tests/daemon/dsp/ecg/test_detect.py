@@ -104,7 +104,7 @@ def test_a_beat_is_given_with_the_very_sample_that_it_is_due_at(heart, fitted, r
             assert at - detector._front.step < beat.due <= at
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=40), st.integers(0, 5))
 def test_no_cut_changes_a_beat_or_a_bit_of_its_score(heart, fitted, cuts, seed):
     rng = np.random.default_rng(seed)

@@ -61,7 +61,7 @@ def test_an_irregular_rhythm_is_counted_as_it_is(record):
     patient = Patient(RATE_HZ, seed=13)
     patient.ec13(record)
 
-    counted = rates(findings([patient.next(round(32 * RATE_HZ))]), SETTLED_S)
+    counted = rates(findings([patient.next(round(26 * RATE_HZ))]), SETTLED_S)
 
     assert counted
     assert all(bpm == pytest.approx(IRREGULAR[record], abs=1.0) for bpm in counted), counted
@@ -73,7 +73,7 @@ def with_tachycardia(record, size):
     before = patient.next(round(BEGINS_S * RATE_HZ))
     patient.ec13(record)
     patient.amplitude *= size
-    return findings([before, patient.next(round(32 * RATE_HZ))])
+    return findings([before, patient.next(round(26 * RATE_HZ))])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_tall_t_wave_is_not_counted():
     patient.rate_bpm = 80
     patient.t_mv = 1.2
 
-    counted = rates(findings([patient.next(round(32 * RATE_HZ))]), SETTLED_S)
+    counted = rates(findings([patient.next(round(26 * RATE_HZ))]), SETTLED_S)
 
     assert counted
     assert all(bpm == pytest.approx(80.0, abs=1.0) for bpm in counted), counted

@@ -79,7 +79,7 @@ def test_what_waits_is_less_than_half_a_second(table):
         assert said == max((k + 1) * BLOCK - LAG, 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=6), st.integers(0, 2**20))
 def test_no_bit_depends_on_how_many_blocks_come_at_once(cuts, seed):
     table = load_waves_table()

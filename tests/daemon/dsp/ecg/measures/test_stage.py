@@ -111,15 +111,15 @@ def test_st_is_measured_where_it_is_and_said_by_territory(st_mv):
 
 def test_st_that_moves_from_its_own_baseline_is_an_episode_after_half_a_minute():
     patient = heart(rate_bpm=75)
-    before = millivolts(patient, 40)
+    before = millivolts(patient, 30)
     patient.st_lead, patient.st_mv = "II", 0.15
-    found = analysed(np.concatenate([before, millivolts(patient, 50)], axis=1))
+    found = analysed(np.concatenate([before, millivolts(patient, 45)], axis=1)[:2], leads=("I", "II"))
     events = [
         f for f in found if isinstance(f, Event) and f.name == "st_elevation" and f.detail == "inferior"
     ]
 
     assert len(events) == 1
-    assert 70e9 <= events[0].due_ns <= 90e9
+    assert 60e9 <= events[0].due_ns <= 75e9
     assert any(name.startswith("st_change.") for name, _, _ in events[0].numbers)
 
 
@@ -177,7 +177,7 @@ def test_leads_whose_scales_differ_have_no_axis():
 def test_fibrillation_has_no_variability():
     patient = heart(rate_bpm=90)
     patient.rhythm = "af"
-    found = analysed(millivolts(patient, 62)[:2], leads=("I", "II"))
+    found = analysed(millivolts(patient, 62)[1:2], leads=("II",))
 
     assert last(found, "rmssd", "global").why is Why.IRREGULAR
 
@@ -185,7 +185,7 @@ def test_fibrillation_has_no_variability():
 @pytest.mark.parametrize("gap", [(0, 0), (6010, 8530)])
 def test_results_do_not_depend_on_the_cut(gap):
     patient = heart(seed=8, pvc_per_minute=12, st_mv=0.2)
-    mv = millivolts(patient, 26)
+    mv = millivolts(patient, 22)
     rng = np.random.default_rng(1)
     cut = [int(c) for c in rng.choice(mv.shape[1] - 1, 80, replace=False) + 1]
 

@@ -215,7 +215,7 @@ def test_a_minute_counts_its_ectopic_beats(watched):
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.lists(st.integers(1, 4000), min_size=1, max_size=20), st.sampled_from([250.0, 360.0]))
 def test_no_cut_changes_what_is_said_or_a_bit_of_its_numbers(watched, cuts, rate_hz):
     beats = sinus(0.6, 20) + sinus(36, 49)
