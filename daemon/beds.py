@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from daemon.alarms.acts import VERBS
 from daemon.alarms.engine import AlarmEngine
@@ -111,6 +111,10 @@ class Beds:
     def pictures(self) -> dict[str, AlarmPicture]:
         """How the alarms of each bed stand."""
         return {key: bedside.alarms.picture() for key, bedside in self.bedsides.items()}
+
+    def watched(self, here: Callable[[], Container[str]]) -> Callable[[str], bool]:
+        """Tells whether there is somebody to be looked at in a bed: one of `here()`, or one of whom anything was measured."""
+        return lambda bed: bed in here() or self.bedsides[bed].alarms.armed
 
     def fresh_analysis(self) -> Pipeline:
         """An analysis as the beds have it, of no bed, without waves for a screen."""

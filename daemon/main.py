@@ -27,7 +27,7 @@ from daemon.appliance.room import has_room, quota_of
 from daemon.as_set import AsSet
 from daemon.beds import Beds
 from daemon.config import BadConfig, Config
-from daemon.control.clouds import CloudRoutes
+from daemon.control.clouds import CloudRoutes, relied_on
 from daemon.control.confirmed import ConfirmedRoute
 from daemon.control.crashes import CrashRoutes
 from daemon.control.exports import ExportRoutes
@@ -47,6 +47,7 @@ from daemon.devices.acts import VERBS as DEVICE_VERBS
 from daemon.devices.rooms import Devices
 from daemon.dispatch.messages import Dispatch
 from daemon.exporting import Exporting
+from daemon.first_start import FirstStart
 from daemon.importing import Importing
 from daemon.machines import machine_routes
 from daemon.model.actor import BEDSIDE, acting
@@ -76,8 +77,8 @@ ITEMS_A_SLICE = 64
 """Items pushed before the loop serves others: a backlog of seconds must not make the pages wait for all of it."""
 
 
-def run_daemon(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. Raises `BadConfig` where a folder cannot be used."""
+def run_daemon(config: Config, path: Path | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. `path` is the configuration's. Raises `BadConfig` where a folder cannot be used."""
     journal.begin()
     # The acquisition thread must get its turn soon while this one computes: arrival stamps are late by it at most.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -87,7 +88,7 @@ def run_daemon(config: Config) -> int:
         hold_alone(config.box.run / "daemon.lock", held)
         wait_while_ending(config)
         try:
-            asyncio.run(Daemon(config).run())
+            asyncio.run(Daemon(config, path).run())
         except (StoreBusy, ForeignStore) as error:
             raise BadConfig(f"box.data: {error}") from None
     return 0
@@ -101,7 +102,7 @@ def boot_id() -> str:
 class Daemon:
     """The rooms of one box, and the loop that carries items from the ports through every bed."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, path: Path | None = None) -> None:
         self._config = config
         self._boot = boot_id()
         self._hub = LiveHub(
@@ -144,6 +145,7 @@ class Daemon:
             utc=self._clock.utc,
             spans=spans_of(config.sign_in),
         )
+        self._signing.box = FirstStart(config, path, self._signing, self._clock.utc)
         self._sessions = Sessions(
             config.beds,
             patients,
@@ -161,6 +163,7 @@ class Daemon:
             self._acquisition,
             config.beds,
             lambda fact: self._beds.bedsides[fact.bed].push(fact),
+            firmware=(config.forward_data / "firmware", lambda: patients.here),
             now=boottime_ns,
             utc=self._clock.utc,
         )
@@ -206,7 +209,9 @@ class Daemon:
             now=boottime_ns,
             utc=self._clock.utc,
         )
-        self._screens = Screens(config.beds, speaker=config.sound.enabled)
+        self._screens = Screens(
+            config.beds, self._beds.watched(lambda: patients.here), speaker=config.sound.enabled
+        )
         self._care = Care(
             config,
             self._acquisition,
@@ -228,6 +233,7 @@ class Daemon:
             now=boottime_ns,
             utc=self._clock.utc,
         )
+        self._clouds = CloudRoutes(self._everywhere, boottime_ns, relied_on(config.forward))
         self._server = Server(
             self._hub,
             self._act,
@@ -236,9 +242,10 @@ class Daemon:
                 SessionRoutes(self._sessions),
                 SettingsRoutes(self._settings),
                 CrashRoutes(self._crashes),
-                CloudRoutes(self._everywhere, boottime_ns),
+                self._clouds,
                 ConfirmedRoute(self._writer.confirmed),
                 WishRoutes(self._wishes),
+                *self._devices.routes,
                 self._care,
                 ProofRoutes(self._proof.prove, lambda: self._proof.last),
                 PeopleRoutes(self._signing),
@@ -264,7 +271,9 @@ class Daemon:
                 ExportRoutes(
                     Exporting(self._people, History(config.box.database), config.box.data, self._clock.utc)
                 ),
-                ImportRoutes(Importing(self._writer, patients, config.beds, lambda: has_room(config))),
+                ImportRoutes(
+                    Importing(self._writer, patients, config.beds, lambda: has_room(config), self._clock.utc)
+                ),
             ],
             known=self._signing.entrance,
         )
@@ -333,6 +342,7 @@ class Daemon:
         """All beds have judged a Tick."""
         self._care.ticked(tick.t_ns)
         self._proof.ticked()
+        self._clouds.judge(tick.t_ns)
         return self._screens.judge(tick.t_ns)
 
     def _hear_screens(self, seen: ScreensSeen) -> None:

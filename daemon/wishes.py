@@ -126,6 +126,9 @@ class Wishes:
             faults: dict[str, str] = {}
             if known is not None and wished.version < known.version:
                 faults["version"] = say("wish.older", version=str(known.version))
+            elif known is not None and not wished.wish:
+                if await self._asks(wished.origin, wished.device):
+                    known = await self._take(wished, digest)
             elif known is not None and wished.version == known.version and digest != known.hash:
                 faults["version"] = say("wish.another", version=str(known.version))
             elif known is None or wished.version > known.version:
@@ -161,6 +164,11 @@ class Wishes:
         return await self._set(one, act)
 
     # --- a wish ------------------------------------------------------------------------------------------
+
+    async def _asks(self, origin: str, device: str) -> bool:
+        """Whether anything is left of what a cloud wished that a wish for nothing would withdraw."""
+        kept = await self._file.run(lambda db: rows.proposals(db, device, origin))
+        return any(one.state in _OPEN | _SAID_NO for one in kept)
 
     async def _take(self, wished: Wished, digest: str) -> Wish:
         """Keep a wish that is new: what is asked for as before stays as it is, what is not asked for any more is withdrawn."""

@@ -21,6 +21,7 @@ from daemon.alarms.pauses import Pauses
 from daemon.alarms.phases import AT_REST, LISTED, THERE, Stimulus, after
 from daemon.alarms.rows import UNTIL_SEEN, Row
 from daemon.alarms.table import TABLE
+from daemon.alarms.withdrawing import withdraw
 from daemon.model.alarms import AlarmPicture, Change, ChangeKind, Phase, Priority, SwitchedOff
 from daemon.model.findings import Finding
 from daemon.model.signals import Command, Item, Nanos, Tick
@@ -82,7 +83,7 @@ class AlarmEngine:
         elapsed_ns = 0 if self._tick_ns is None else max(t_ns - self._tick_ns, 0)
         self._tick_ns = t_ns
         self.seen.advance(t_ns)
-        changes: list[Change] = []
+        changes = withdraw(self) if self.seen.withdrawn else []
         if self._commands:
             self._busy = self._all  # what people did may matter to any row
         while self._commands:
@@ -121,7 +122,7 @@ class AlarmEngine:
         busy = set(self._always)
         for place in judged:
             row, ripe_ns = self.table[place], self._ripe_of[place]
-            armed = self._armed(row) and self.limits.is_on(row.name)
+            armed = self.armed(row) and self.limits.is_on(row.name)
             for entry in self.entries[row.name].values():
                 if entry.phase not in AT_REST or (armed and entry.verdict.holds):
                     busy.add(place)
@@ -130,7 +131,7 @@ class AlarmEngine:
         self._next_ripe_ns = min(self._ripe_ns)
         self._busy = frozenset(busy)
 
-    def _armed(self, row: Row) -> bool:
+    def armed(self, row: Row) -> bool:
         return not row.arms_with or row.arms_with in self.seen.valid
 
     def _verdicts(self, row: Row) -> Iterable[tuple[Entry, Verdict]]:
@@ -177,7 +178,7 @@ class AlarmEngine:
             return []
         changes = self._move(entry, Stimulus.SWITCH_ON) if entry.phase is Phase.OFF else []
         if entry.phase is Phase.DISARMED:
-            if not self._armed(row):
+            if not self.armed(row):
                 entry.forget()
                 return changes
             if verdict.holds is None:
@@ -275,8 +276,8 @@ class AlarmEngine:
             entry.forget()
         return changes
 
-    def move(self, entry: Entry, stimulus: Stimulus, by: Command, reason: str = "") -> list[Change]:
-        """What a person did to one alarm."""
+    def move(self, entry: Entry, stimulus: Stimulus, by: Command | None, reason: str = "") -> list[Change]:
+        """What a person did to one alarm; without `by`, what followed from it."""
         return self._move(entry, stimulus, reason, by)
 
     def _change(self, kind: ChangeKind, entry: Entry, reason: str = "", by: Command | None = None) -> Change:
@@ -362,7 +363,7 @@ class AlarmEngine:
             )
         )
         loudest = max(heard, key=lambda e: (e.priority.rank, e.active_ns), default=None)
-        unarmed = [row.name for row in self.table if not self._armed(row) and self.limits.is_on(row.name)]
+        unarmed = [row.name for row in self.table if not self.armed(row) and self.limits.is_on(row.name)]
         return AlarmPicture(
             self.seen.now_ns,
             None if loudest is None else loudest.priority,

@@ -7,7 +7,7 @@ beside it and want the same changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from daemon.alarms import conditions as when
@@ -80,6 +80,24 @@ def needs_of(condition: Condition) -> Needs | None:
             parts = [needs_of(effect), needs_of(cause)]
             return Needs(frozenset().union(*(part.reads for part in parts if part is not None)))
     return _of_the_heart(condition)
+
+
+def rests_on(condition: Condition, names: Collection[str], valid: Collection[str]) -> bool:
+    """Whether a row has nothing left to be judged from once nobody is expected to give the numbers `names`; `valid` are the others.
+
+    A row with an instance for each device does not rest on a name: another device may give the same.
+    """
+    match condition:
+        case when.Beyond(metric=metric, also=also):
+            own = {metric, also} - {""}
+            return not own.isdisjoint(names) and own.isdisjoint(valid)
+        case devices.Together(effect=effect, cause=cause):
+            return any(rests_on(part, names, valid) for part in (effect, cause))
+        case devices.EachBeyond():
+            return False
+    kinds = {*names, *map(absence_of, names)} | ({BEATS, RHYTHMS, LEADS} if RATE in names else set())
+    needs = needs_of(condition)
+    return needs is not None and not needs.reads.isdisjoint(kinds)
 
 
 def _of_the_heart(condition: Condition) -> Needs | None:

@@ -10,7 +10,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from daemon.model.alarms import Priority
@@ -47,6 +47,7 @@ MOST_WAITING = (
 )  # findings of the longest block, 60 s; beyond it they are taken in early, never dropped
 MOST_NAMES, MOST_BEATS, MOST_EVENTS, MOST_RHYTHMS = 256, 512, 8, 8
 
+HEART_RATE = "heart_rate"
 BEATS, RHYTHMS, QUALITY, LEADS, FACTS, LINKS = "#beats", "#rhythms", "#quality", "#leads", "#facts", "#links"
 STATUSES = "#statuses"
 FLOW = "flow"
@@ -86,6 +87,21 @@ class Absence:
     since_ns: Nanos
 
 
+@dataclass(slots=True)
+class Withdrawn:
+    """What is no longer to be expected here since the last Tick, as a person has taken its device to another bed."""
+
+    names: set[str] = field(default_factory=set)
+    instances: set[str] = field(default_factory=set)
+
+    def clear(self) -> None:
+        self.names.clear()
+        self.instances.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.instances)
+
+
 class Observed:
     """One bed. `collect` at any time, `advance` at Ticks; between them nothing of what can be asked changes."""
 
@@ -111,11 +127,15 @@ class Observed:
         self._waiting: list[tuple[Nanos, int, Taken]] = []
         self._count = 0
         self._electrodes_of = ""
+        self._device_of: dict[str, str] = {}
+        self._taken_away: dict[str, str] = {}
+        self.withdrawn = Withdrawn()
         self.forget_patient()
 
     def forget_patient(self) -> None:
         """Discharge or a new patient: what has been valid is to be valid anew. What goes on in the body goes on."""
         self.valid: set[str] = set()
+        self._givers: dict[str, set[str]] = {}  # of what is valid, the devices; "" where that is not known
         self.streamed: set[str] = set()
         self.ended.clear()
         self._events.clear()
@@ -125,6 +145,8 @@ class Observed:
         """Put an item and what analysis said of it in line."""
         if isinstance(item, SampleBlock):
             stream = item.segment.stream
+            if item.segment.id not in self._device_of:
+                _keep(self._device_of, item.segment.id, stream.device, MOST_NAMES)
             if stream.device not in self.ecg_devices and any(
                 channel.quantity is Quantity.ECG for channel in stream.channels
             ):
@@ -153,16 +175,18 @@ class Observed:
             self.touched.add(BEATS)
 
     def _take(self, due_ns: Nanos, taken: Taken) -> None:
+        if self._taken_away and self._analysed(taken) in self._taken_away:
+            return  # said late, of a device that is at another bed by now
         match taken:
             case Beat():
                 self.touched.add(BEATS)
                 self.beats.append(taken)
             case Metric():
-                self._value(taken, self._latest)
+                self._value(taken, self._latest, self._analysed(taken))
             case Reading():
                 why = None if taken.value is not None else Why.NO_SIGNAL
                 number = (taken.value, taken.unit, why, taken.device, 1.0, None)
-                self._value(Metric(taken.t_ns, due_ns, taken.name, *number), self._said)
+                self._value(Metric(taken.t_ns, due_ns, taken.name, *number), self._said, taken.device)
             case Quality():
                 self.touched.add(QUALITY)
                 _keep(self.quality, taken.lead, taken, 32)
@@ -184,14 +208,10 @@ class Observed:
                 _keep(self.facts, taken.source, taken, 64)
             case DeviceSeen():
                 self.touched.add(LINKS)
-                if taken.state is LinkState.MOVED:  # it is missed at another bed from now on
-                    self.links.pop(taken.label, None)
-                    self.streamed.discard(taken.label)
-                    self.statuses = {
-                        key: said for key, said in self.statuses.items() if key[0] != taken.device
-                    }
-                    self.touched.add(STATUSES)
+                if taken.state is LinkState.MOVED:
+                    self._withdraw(taken)
                     return
+                self._taken_away.pop(taken.device, None)
                 _keep(self.links, taken.label, taken, 32)
                 if taken.state is LinkState.STREAMING:
                     self.streamed.add(taken.label)
@@ -203,8 +223,8 @@ class Observed:
                 for name, on in taken.attached:
                     _keep(self.electrodes, name, on, 32)
 
-    def _value(self, metric: Metric, numbers: dict[str, Metric]) -> None:
-        """A number, of our own analysis or of a device."""
+    def _value(self, metric: Metric, numbers: dict[str, Metric], device: str) -> None:
+        """A number, of our own analysis or of a device; of which one, "" where that is not known."""
         if metric.value is not None and not math.isfinite(metric.value):
             metric = replace(metric, value=None, why=Why.NO_SIGNAL)  # a broken number is no number
         name, before = metric.name, numbers.get(metric.name)
@@ -221,12 +241,55 @@ class Observed:
                 _keep(self._absent, name, Absence(metric.why, metric.t_ns), MOST_NAMES)
         else:
             self._absent.pop(name, None)
-            new = name not in self.valid and metric.due_ns >= self.since_ns
-            if new and len(self.valid) < MOST_NAMES:
-                self.valid.add(name)
-                self.touched.add(ARMED)
-            if name == "heart_rate" and metric.evidence is not None:
+            if metric.due_ns >= self.since_ns:
+                self._given(metric.name, device)
+            if name == HEART_RATE and metric.evidence is not None:
                 self._drop_orphans(metric.evidence.segment)
+
+    def _analysed(self, taken: Taken) -> str:
+        """The device whose samples a finding was made of; "" where that is not known."""
+        if not isinstance(taken, Metric | Beat | Rhythm | RunCounted | Event) or taken.evidence is None:
+            return ""
+        return self._device_of.get(taken.evidence.segment, "")
+
+    def _given(self, name: str, device: str) -> None:
+        """A number of this name is expected from now on, as long as one of the devices that gave it belongs to this bed."""
+        if name not in self.valid and len(self.valid) >= MOST_NAMES:
+            return
+        if name not in self.valid:
+            self.valid.add(name)
+            self.touched.add(ARMED)
+        self._givers.setdefault(name, set()).add(device)
+
+    def _withdraw(self, seen: DeviceSeen) -> None:
+        """A person has put a device to another bed: there it is missed from now on, and here what it alone gave is not."""
+        self.links.pop(seen.label, None)
+        self.streamed.discard(seen.label)
+        self.statuses = {key: said for key, said in self.statuses.items() if key[0] != seen.device}
+        _keep(self._taken_away, seen.device, seen.label, 32)
+        self._taken_away.pop("", None)
+        names = {name for name, givers in self._givers.items() if givers == {seen.device}}
+        if self.ecg_devices.pop(seen.device, None) and not self.ecg_devices:
+            names.add(HEART_RATE)
+            self.electrodes.clear()
+        if HEART_RATE in names:
+            self.rhythms.clear()
+            self.beats.clear()
+            self.quality.clear()
+        for of_name in (self._latest, self._said, self._absent):
+            for name in names:
+                of_name.pop(name, None)
+        self._by_lead = {
+            (name, lead): metric
+            for (name, lead), metric in self._by_lead.items()
+            if name not in names and lead != seen.device
+        }
+        others = {name: givers - {seen.device} for name, givers in self._givers.items()}
+        self._givers = {name: givers for name, givers in others.items() if givers}
+        self.valid -= names
+        self.withdrawn.names |= names
+        self.withdrawn.instances |= {seen.device, seen.label} - {""}
+        self.touched |= {STATUSES, LEADS, QUALITY, RHYTHMS, BEATS, *names, *map(absence_of, names)}
 
     def _drop_orphans(self, segment: str) -> None:
         """A new segment shows a beating heart: what stood from the segment before it, whose end nobody will say, is over."""

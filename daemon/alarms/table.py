@@ -37,14 +37,11 @@ _SET_BEATS = Limit("beats", 0, 0, 20, 1, "")
 _SLOW_AUTO, _FAST_AUTO = Auto(RATE, 0.8, 0, 40, 60), Auto(RATE, 1.25, 0, 90, 160)
 
 _DESATURATED = when.Beyond(SPO2, "below", 1, 10, key="spo2")
-_BATTERIES, _TEMPERATURES = (
-    ("battery", "o2_battery", "cpap_battery"),
-    ("device_temperature", "o2_temperature"),
-)
+_BATTERIES, _TEMPERATURES = ("o2_battery",), ("o2_temperature",)
 
 # fmt: off
 _HEART = (
-    Row("vent_fib", HIGH, heart.InRhythm(frozenset({"VFL", "VF", "VFIB"})), off_s=4, latch_s=UNTIL_SEEN,
+    Row("vent_fib", HIGH, heart.InRhythm(frozenset({"VFL", "VF"})), off_s=4, latch_s=UNTIL_SEEN,
         covers=("asystole", "vent_tachy", *_FAST, *_SLOW, *_ECTOPY, *_AF, "no_heart_rate")),
     Row("asystole", HIGH, heart.Asystole(), latch_s=UNTIL_SEEN, pulse_hold_s=5,
         limits=(Limit("gap_s", 4, 3, 10, 0.5, "s"),),

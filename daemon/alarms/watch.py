@@ -58,6 +58,11 @@ class Watch:
         return self.engine.limits
 
     @property
+    def armed(self) -> bool:
+        """Whether anything has been measured of this patient, so that alarms wait for it."""
+        return bool(self.engine.seen.valid)
+
+    @property
     def own(self) -> Settings:
         """This patient's own settings as of the last Tick."""
         return self._own

@@ -1,12 +1,13 @@
 """Whether anybody can see and hear the alarms of a bed: the pages that are open, as whoever serves them tells every second.
 
-A page counts while it is in view and draws. A bed expects one from the first that it had; without any for 15 s its alarms
-say so (SCREEN LOST), and on a box that has no loudspeaker they say as well when no page can be heard (SOUND MISSING).
+A page counts while it is in view and draws. A bed expects one from the first that it had, while there is somebody to be looked
+at: a patient was admitted, or a measurement has been valid, so that alarms are armed. Without any page for 15 s its alarms say so
+(SCREEN LOST), and on a box that has no loudspeaker they say as well when no page can be heard (SOUND MISSING).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from daemon.control.messages import ScreensSeen
 from daemon.model.signals import Fact, FactState, Nanos
@@ -21,10 +22,12 @@ NOT_HEARD = "screens"
 
 
 class Screens:
-    """All beds. `speaker`: the box has a loudspeaker of its own."""
+    """All beds. `speaker`: the box has a loudspeaker of its own; `matters`: whether somebody is to be looked at there."""
 
-    def __init__(self, beds: Iterable[str], *, speaker: bool) -> None:
+    def __init__(self, beds: Iterable[str], matters: Callable[[str], bool], *, speaker: bool) -> None:
         self._beds = tuple(beds)
+        self._matters = matters
+        self._empty_ns: dict[str, Nanos] = {}  # bed -> when there was last nobody
         self._needed = (SCREEN,) if speaker else (SCREEN, SOUND)
         self._since: dict[tuple[str, str], Nanos] = {}  # (bed, source) -> when there was last what is needed
         self._failed: set[tuple[str, str]] = set()
@@ -42,9 +45,13 @@ class Screens:
     def judge(self, now_ns: Nanos) -> list[Fact]:
         """What has been lost, or has come back, as of `now_ns`; each is said once."""
         news = []
-        for (bed, source), since_ns in self._since.items():
+        for bed in {bed for bed, _ in self._since}:
+            if not self._matters(bed):
+                self._empty_ns[bed] = now_ns
+        for (bed, source), seen_ns in self._since.items():
             if source not in self._needed:
                 continue
+            since_ns = max(seen_ns, self._empty_ns.get(bed, 0))
             lost = now_ns - since_ns > LOST_AFTER_NS
             if lost == ((bed, source) in self._failed):
                 continue

@@ -121,7 +121,7 @@ class Forwarder:
         self._now_ns = now_ns
         wanted = config.forward.destinations if config.forward.enabled else {}
         self.wanted = {name: one for name, one in wanted.items() if one.enabled}
-        self._wishing = Wishing(config.box.socket, self)
+        self._wishing = Wishing(config.box.socket, self, config.forward_data / "firmware")
         self.books = Bookkeeping(config.forward_data / "forward.db")
         self.source = StoreSource(config.box.database, boot or boot_id(), now_ns)
         self.heads = Heads(self.source, self._now_s, self._news)

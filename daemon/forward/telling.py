@@ -26,6 +26,10 @@ UNREACHABLE_AFTER_S = 600.0
 """A destination that takes nothing for so long is said to the daemon; its alarm table knows when that is an alarm."""
 
 
+UNCONFIRMED_AFTER_S = 30.0
+"""A receiver that people rely on has lost its alarms when it has confirmed none of those that wait for so long."""
+
+
 class Forwarding(Protocol):
     """What is told of."""
 
@@ -48,6 +52,9 @@ class Telling:
         self._socket = socket
         self._of = of
         self._began_ms = time.time_ns() // 1_000_000
+        self._behind: dict[
+            str, tuple[int, int]
+        ] = {}  # name -> alarms confirmed, and since when (CLOCK_BOOTTIME) no more
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -76,18 +83,44 @@ class Telling:
             if sender.health.failing_since_ms and not sender.delivery.standing.paused_by
         }
         failing |= {name: (self._began_ms, why) for name, why in self._of.misconfigured.items()}
+        lost = self._unconfirmed(now_ns)
+        remote = {"unconfirmed": tuple(lost), "unconfirmed_since_ns": min(lost.values(), default=0)}
         failing = {
             name: (since_ms, why)
             for name, (since_ms, why) in failing.items()
             if now_ms - since_ms >= 1000 * UNREACHABLE_AFTER_S
         }
         if not failing:
-            return CloudsSeen()
+            return CloudsSeen(**remote)
         longest_ms = max(now_ms - since_ms for since_ms, _ in failing.values())
         detail = "; ".join(f"{name}: {why}" for name, (_, why) in failing.items())
         return CloudsSeen(
-            unreachable=tuple(failing), since_ns=now_ns - longest_ms * 1_000_000, detail=detail[:1000]
+            unreachable=tuple(failing),
+            since_ns=now_ns - longest_ms * 1_000_000,
+            detail=detail[:1000],
+            **remote,
         )
+
+    def _unconfirmed(self, now_ns: int) -> dict[str, int]:
+        """Receivers of alarms that people rely on, and since when they confirm none of those that wait, or cannot be reached at all.
+
+        One that a person has paused is lost too: whoever relies on it gets nothing.
+        """
+        relied_on = [name for name, one in self._of.wanted.items() if one.relied_on]
+        for name in relied_on:
+            sender = self._of.senders.get(name)
+            confirmed = -1
+            if sender is not None:
+                lanes = sender.delivery.lanes
+                confirmed = lanes.confirmed(Lane.ALARMS)
+                paused = sender.delivery.standing.paused_by
+                if not (confirmed < lanes.head(Lane.ALARMS) or paused or sender.health.failing_since_ms):
+                    self._behind.pop(name, None)
+                    continue
+            if self._behind.get(name, (None,))[0] != confirmed:
+                self._behind[name] = confirmed, now_ns
+        after_ns = round(UNCONFIRMED_AFTER_S * 1e9)
+        return {name: since for name, (_, since) in self._behind.items() if now_ns - since >= after_ns}
 
     def confirmed(self) -> dict[str, Any]:
         """Of each lane the seq up to which every destination is done; {} before all of them are known."""

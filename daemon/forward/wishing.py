@@ -18,12 +18,16 @@ from pydantic import ValidationError
 from daemon.config import Destination
 from daemon.contracts.rest.v1 import ConfigReport
 from daemon.control.client import NotAnswering
-from daemon.control.wishes import WishClient, Wished, WishTold
+from daemon.control.wishes import WishClient, Wished
 from daemon.forward.destinations import Verdict
 from daemon.forward.destinations.place import Configuring, Wishes
+from daemon.forward.firmware import Staging
 from daemon.forward.sender import Sender
 
 log = logging.getLogger(__name__)
+
+FIRMWARE = "firmware"
+"""Key beside wished settings: new firmware for the device (box.firmware/1)."""
 
 EVERY_S = 10.0
 """How often it is asked how wishes stand: a proposal may be accepted at any time."""
@@ -48,11 +52,12 @@ class Forwarding(Protocol):
 class Wishing:
     """`run` until cancelled. `heard(name)` takes the wishes of a destination, on the loop. Each destination has a task of its own."""
 
-    def __init__(self, socket: Path, of: Forwarding) -> None:
+    def __init__(self, socket: Path, of: Forwarding, staging: Path) -> None:
         self._socket = socket
+        self._firmware = Staging(socket, staging)
         self._of = of
         self._wishes: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
-        self._reported: dict[tuple[str, str], WishTold] = {}
+        self._reported: dict[tuple[str, str], ConfigReport] = {}
         self._news: dict[str, asyncio.Event] = {}
 
     def heard(self, name: str) -> Wishes:
@@ -69,6 +74,7 @@ class Wishing:
     async def run(self) -> None:
         """Until cancelled. A daemon or a cloud that does not answer is asked again."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._firmware.run(), name="forward: firmware")
             for name in self._of.wanted:
                 tasks.create_task(self._serve(name), name=f"forward: wishes of {name}")
 
@@ -125,17 +131,26 @@ class Wishing:
         wish: Mapping[str, Any],
     ) -> None:
         service = destination.settings_of[device]
+        settings = {key: value for key, value in wish.items() if key != FIRMWARE}
         try:
-            wished = Wished(origin=name, device=device, service=service, version=version, wish=dict(wish))
+            wished = Wished(origin=name, device=device, service=service, version=version, wish=settings)
         except ValidationError:
             log.warning("forward: a wish of %s that cannot be read was left out", name)
             return
-        await self._report(name, device, destination, await daemon.hear(wished))
+        told = ConfigReport.model_validate((await daemon.hear(wished)).model_dump())
+        firmware = await self._firmware.serve(name, device, wish.get(FIRMWARE))
+        if firmware is not None:
+            told = told.model_copy(update={"firmware": firmware})
+            if (
+                firmware.state == "done"
+            ):  # a shadow's difference is gone when what is reported is what was desired
+                told.config[FIRMWARE] = wish[FIRMWARE]
+        await self._report(name, device, destination, told)
 
-    async def _report(self, name: str, device: str, destination: Configuring, told: WishTold) -> None:
+    async def _report(self, name: str, device: str, destination: Configuring, told: ConfigReport) -> None:
         if told == self._reported.get((name, device)):
             return
-        outcome = await destination.report_settings(device, ConfigReport.model_validate(told.model_dump()))
+        outcome = await destination.report_settings(device, told)
         if outcome.verdict is Verdict.DONE:
             self._reported[name, device] = told
         else:

@@ -5,7 +5,8 @@ what this box saw, and every question by boot and time works for them as for any
 once: segments and sessions are named after what they hold. A session's row comes last, so that what a crash has cut short
 is no session yet, and the next import of the card completes it.
 
-Nothing of it goes to the outbox, into the log of alarms or into what retention counts and gives up.
+The clouds are told of a session when its row is written (imports_told.py), and retention counts and gives up what it gives up of
+the live recording. Nothing of it goes into the log of alarms.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import Any, TypeVar
 
 from daemon.model.signals import GapCause, Nanos, Stream
 from daemon.store import codec
+from daemon.store.imports_told import Told, tell_beginning, tell_day, tell_end, tell_mark, tell_recorded
 from daemon.store.places import place_of
 from daemon.store.sending import as_json
+from daemon.store.usage import CHUNK_BYTES, METRIC_BYTES, Class, change
 
 T = TypeVar("T")
 
@@ -134,7 +137,9 @@ def write_samples(
             fit = (c.t0_ns, c.period_ns, c.error_ns, c.t0_ns + round(c.n * c.period_ns))
             row = (place_of(segment, c.first), c.n, *fit, c.crc32, codec.CODEC, c.data)
             sql = "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            added += db.execute(sql, row).rowcount
+            if db.execute(sql, row).rowcount:
+                added += 1
+                change(db, Class.WAVEFORM, len(c.data) + CHUNK_BYTES)
         for hole in holes:
             known = (hole.count, hole.t0_ns, hole.t0_ns, GapCause.NOISE, False)
             sql = "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?)"
@@ -144,8 +149,13 @@ def write_samples(
     return _whole(db, write)
 
 
-def write_session(db: sqlite3.Connection, owner: Owner, session: Imported) -> bool:
-    """The session's own row and its marks; False where it is there already. One that has grown since is brought up to date."""
+def write_session(
+    db: sqlite3.Connection, owner: Owner, session: Imported, info: Mapping[str, object]
+) -> bool:
+    """The session's own row and its marks; False where it is there already. One that has grown since is brought up to date.
+
+    `info` is what sessions say of the box.
+    """
 
     def write() -> bool:
         known = db.execute("SELECT ended_ns FROM sessions WHERE uuid = ?", (session.uuid,)).fetchone()
@@ -155,13 +165,24 @@ def write_session(db: sqlite3.Connection, owner: Owner, session: Imported) -> bo
         since_ns = session.began_ns if known is None else known[0]
         if known is None:
             _insert_session(db, session, boot, bed)
+        name, rate_hz = db.execute(
+            "SELECT sessions.name, rate_hz FROM sessions JOIN streams ON streams.id = stream WHERE uuid = ?",
+            (session.uuid,),
+        ).fetchone()
+        spanned = (session.began_ns, session.ended_ns, since_ns)
+        told = Told(boot, name, session.uuid, owner.device, owner.firmware, *spanned)
+        if known is None:
+            tell_beginning(db, told, owner.bed, session.patient, info, rate_hz)
         else:
             sql = "UPDATE sessions SET ended_ns = ?, summary = ? WHERE uuid = ?"
             db.execute(sql, (session.ended_ns, as_json(session.summary), session.uuid))
+        tell_recorded(db, told)
         for mark in session.marks:
             if known is None or mark.t_ns >= since_ns:
                 body = {"device": owner.device, **_without_time(mark)}
                 _event(db, boot, bed, mark.t_ns, "device_event", body)
+                tell_mark(db, told, mark.t_ns, mark.name, mark.text, mark.duration_s)
+        tell_end(db, told)
         return True
 
     return _whole(db, write)
@@ -194,6 +215,9 @@ def write_day(
             why = None if figure.value is not None else "not_given"
             sql = "INSERT INTO metrics (boot, t_ns, series, value, why, quality) VALUES (?, ?, ?, ?, ?, 1.0)"
             db.execute(sql, (boot, t_ns, series, figure.value, why))
+        change(db, Class.NUMBERS, len(figures) * METRIC_BYTES)
+        told = [(figure.name, figure.unit, figure.value) for figure in figures]
+        tell_day(db, boot, owner.device, t_ns, day, told)
         return True
 
     return _whole(db, write)

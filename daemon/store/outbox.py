@@ -18,7 +18,8 @@ from typing import Any
 from daemon.model.outgoing import Lane
 from daemon.model.signals import Channel, Nanos
 from daemon.store.places import PLACES
-from daemon.store.reader import Reader, channels_of
+from daemon.store.reader import Reader
+from daemon.store.streams import channels_of
 
 _END = "SELECT seq FROM outbox WHERE"
 

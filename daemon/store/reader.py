@@ -15,13 +15,12 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from daemon.model.signals import Channel, Counts, Nanos, Quantity
+from daemon.model.signals import Counts, Nanos
 from daemon.store import codec
 from daemon.store.answers import (
     DAMAGED,
@@ -38,6 +37,7 @@ from daemon.store.connection import Connection, Threaded, open_reading
 from daemon.store.entries import AlarmsKept
 from daemon.store.occurrences import AlarmLog
 from daemon.store.places import PLACES, seek, span, stored_until
+from daemon.store.streams import channels_of
 
 T = TypeVar("T")
 
@@ -384,9 +384,3 @@ def chosen(segment: StoredSegment, names: Sequence[str] | None) -> list[int]:
 
 def _names(names: Sequence[str] | None) -> str | None:
     return None if names is None else json.dumps(list(names))
-
-
-@lru_cache(64)
-def channels_of(text: str) -> tuple[Channel, ...]:
-    """Channels as a stream's row holds them."""
-    return tuple(Channel(**{**c, "quantity": Quantity(c["quantity"])}) for c in json.loads(text))

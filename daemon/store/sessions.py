@@ -191,7 +191,7 @@ class Sessions:
             "session_id": name,
             "session_uuid": made,
             "bed": self._bed_name(bed),
-            "patient": _told(patient),
+            "patient": told_of(patient),
             "device_info": {**self._box.info, "sampling_rate_hz": rate_hz},
             "automatic": by == "samples",
         }
@@ -240,7 +240,7 @@ class Sessions:
         return name
 
 
-def _told(patient: str | None) -> dict[str, Any] | None:
+def told_of(patient: str | None) -> dict[str, Any] | None:
     """A patient as box.session_start/1 has it."""
     if patient is None:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemon.model.signals import Fact, FactState, Nanos
-from daemon.store.ballast import Ballast, is_full
+from daemon.store.ballast import Ballast, free_bytes, is_full
 from daemon.store.connection import Threaded
 from daemon.store.retention import Quota, Retention, Step
 from daemon.store.salvage import Salvage, damaged_files
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 DISK = "disk"
 """Source of the Fact that room is short: the ballast is gone, or nothing is left that may be given up."""
+
+DISK_FULL = "disk_full"
+"""Source of the Fact that there is next to none: a write had none, or a tenth of what must stay free is all there is."""
 
 LOOKED_EVERY_NS: Nanos = 10_000_000_000
 
@@ -41,10 +44,13 @@ class Upkeep:
         """The file was moved aside, and another is there."""
         self._salvages.append(Salvage(aside))
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException, now_ns: Nanos) -> list[Fact]:
         """At once, and without writing anything: on a disk that is full what waits is tried again right after."""
-        if self._keeping is not None and is_full(error):
-            self._keeping.ballast.burn()
+        if self._keeping is None or not is_full(error):
+            return []
+        self._keeping.had_none = True
+        self._keeping.ballast.burn()
+        return self._keeping.said(DISK_FULL, str(error), now_ns)
 
     async def work(self, db: Threaded, boot: str, now: Callable[[], Nanos]) -> list[Fact]:
         """Some steps; what there is to say. Raises sqlite3.Error of the file."""
@@ -57,6 +63,7 @@ class Upkeep:
             if not step.more:
                 break
         there = await asyncio.to_thread(keeping.ballast.make)
+        keeping.had_none = keeping.had_none and not there
         return keeping.news(step, now(), ballast=there)
 
     async def _salvage(self, db: Threaded) -> None:
@@ -85,9 +92,12 @@ class Keeping:
     def __init__(self, path: Path, quota: Quota) -> None:
         self.retention = Retention(path, quota)
         self.ballast = Ballast(path.with_name("ballast"), quota.ballast, quota.keep_free)
+        self.had_none = False  # a write failed for want of room, and the ballast has not come back since
+        self._least = quota.keep_free // 10
+        self._folder = path.parent
         self._looked_ns: Nanos | None = None
         self._making_room = False
-        self._short = False
+        self._said = {DISK: False, DISK_FULL: False}
 
     def due(self, now_ns: Nanos) -> bool:
         """Now and then; while room is being made, or the ballast is gone, always."""
@@ -98,13 +108,20 @@ class Keeping:
         return True
 
     def news(self, step: Step, now_ns: Nanos, *, ballast: bool) -> list[Fact]:
-        """The Fact that room is short, or is no longer: each once."""
+        """The Facts that room is short, or that there is none, or no longer so: each once."""
         if step.more and not self._making_room:
             log.warning("store: room is being made, what was dropped is in the outbox")
         self._making_room = step.more
-        short = step.stuck or not ballast
-        if short == self._short:
+        free = free_bytes(self._folder)
+        found = {
+            DISK: "nothing is left that may be given up" if step.stuck else "" if ballast else "no ballast",
+            DISK_FULL: f"{free >> 20} MB are free" if self.had_none or free < self._least else "",
+        }
+        return [fact for source, detail in found.items() for fact in self.said(source, detail, now_ns)]
+
+    def said(self, source: str, detail: str, now_ns: Nanos) -> list[Fact]:
+        """The Fact, unless it has been said; without `detail` all is well."""
+        if bool(detail) == self._said[source]:
             return []
-        self._short = short
-        detail = "nothing is left that may be given up" if step.stuck else "" if ballast else "no ballast"
-        return [Fact(DISK, FactState.FAILED if short else FactState.OK, now_ns, now_ns, detail)]
+        self._said[source] = bool(detail)
+        return [Fact(source, FactState.FAILED if detail else FactState.OK, now_ns, now_ns, detail)]

@@ -117,6 +117,11 @@ class Writer:
         return self._intake.samples_lost
 
     @property
+    def about(self) -> Mapping[str, object]:
+        """What sessions say of the box."""
+        return self._box.info
+
+    @property
     def rows_lost(self) -> int:
         """Metrics and events that could not be kept."""
         return self._intake.rows_lost
@@ -130,7 +135,7 @@ class Writer:
             await self._open()
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
-            self._upkeep.failed(error)
+            self._made_room(error)
         except BaseException:  # StoreBusy, ForeignStore, a cancellation
             await self._close()
             self._unlock()
@@ -213,7 +218,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - whatever it is, the next samples want to be stored
                 self._failed(error)
                 await self._close()
-                self._upkeep.failed(error)
+                self._made_room(error)
                 if recovery.is_damage(error):
                     self._move_aside(error)
             else:
@@ -337,6 +342,10 @@ class Writer:
         _tell(
             self._on_fact, Fact(STORE_DAMAGED, FactState.FAILED, since_ns=now_ns, t_ns=now_ns, detail=detail)
         )
+
+    def _made_room(self, error: BaseException) -> None:
+        for fact in self._upkeep.failed(error, self._now()):
+            _tell(self._on_fact, fact)
 
     def _failed(self, error: BaseException) -> None:
         if self._failed_since_ns is not None:

@@ -25,6 +25,8 @@ from daemon.words import (
     en_devices,
     en_ecg,
     en_exchange,
+    en_firmware,
+    en_first,
     en_import,
     en_machines,
     en_panels,
@@ -34,6 +36,8 @@ from daemon.words import (
     en_review,
     en_rows,
     en_settings,
+    en_trust,
+    en_update,
     en_wishes,
 )
 
@@ -43,12 +47,15 @@ _TABLES: dict[str, Mapping[str, str]] = {
             **en.WORDS,
             **en_ecg.WORDS,
             **en_exchange.WORDS,
+            **en_firmware.WORDS,
+            **en_first.WORDS,
             **en_admit.WORDS,
             **en_alarms.WORDS,
             **en_assistant.WORDS,
             **en_appliance.WORDS,
             **en_rows.WORDS,
             **en_settings.WORDS,
+            **en_update.WORDS,
             **en_breath.WORDS,
             **en_clouds.WORDS,
             **en_crash.WORDS,
@@ -60,6 +67,7 @@ _TABLES: dict[str, Mapping[str, str]] = {
             **en_people.WORDS,
             **en_proof.WORDS,
             **en_reports.WORDS,
+            **en_trust.WORDS,
             **en_wishes.WORDS,
         }
     )

@@ -120,6 +120,7 @@ WORDS: dict[str, str] = {
     "event.ectopic_beats": "Extrasystolen pro Minute",
     "event.av_block_2": "Verdacht auf AV-Block II°",
     "event.av_block_3": "Verdacht auf AV-Block III°",
+    "event.sustained_vt": "Anhaltende Kammertachykardie",
     "page.connection_lost": "VERBINDUNG VERLOREN {since}",
     "page.connection_lost.help": "Alarme erreichen diesen Bildschirm nicht. Nach dem Patienten sehen.",
     "page.box_silent": "BOX ANTWORTET NICHT {since}",

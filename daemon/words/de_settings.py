@@ -60,7 +60,7 @@ WORDS: dict[str, str] = {
     "unit.hPa": "hPa",
     "crash.title": "Fehler der Box",
     "crash.about": "Was die Programme dieser Box nicht erwartet haben. Keine Namen, keine Werte, nichts von Patienten wird behalten oder gesendet.",
-    "crash.summary": "{count} Arten von Fehlern sind behalten.",
+    "crash.summary": "Behaltene Arten von Fehlern: {count}.",
     "crash.none": "Keine Fehler sind behalten.",
     "crash.limited": "Heute wurden zwanzig gesendet. Weitere warten.",
     "crash.unavailable": "Die Box antwortet nicht.",

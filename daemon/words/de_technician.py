@@ -63,7 +63,7 @@ WORDS: dict[str, str] = {
     "technician.pages": "Seiten gibt es auf {host} Port {port}.",
     "technician.reached": "erreicht",
     "technician.not_reached": "NICHT ERREICHT",
-    "technician.set_net": "Zum Einstellen: nmtui oder nmcli (NetworkManager).",
+    "technician.set_net": "Zum Einstellen: `vitald net set eth0 dhcp`, oder nmtui.",
     "technician.no_nmcli": "NetworkManager ist nicht installiert: das Netz wird in /etc/systemd/network oder /etc/network eingestellt.",
     "technician.time_believed": "Der Uhr ist zu glauben.",
     "technician.time_not_believed": "DER UHR IST NICHT ZU GLAUBEN: Aufzeichnungen tragen unsichere Daten.",

@@ -130,6 +130,7 @@ WORDS: dict[str, str] = {
     "event.ectopic_beats": "Ectopic beats in a minute",
     "event.av_block_2": "Second-degree block suspected",
     "event.av_block_3": "Third-degree block suspected",
+    "event.sustained_vt": "Sustained ventricular tachycardia",
     # The page and its links.
     "page.connection_lost": "CONNECTION LOST {since}",
     "page.connection_lost.help": "Alarms do not reach this screen. Look at the patient.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 WORDS: dict[str, str] = {
     "crash.title": "Errors of the box",
     "crash.about": "What the programs of this box did not expect. No names, no values, nothing of a patient is kept or sent.",
-    "crash.summary": "{count} kinds of errors are kept.",
+    "crash.summary": "Kinds of errors kept: {count}.",
     "crash.none": "No errors are kept.",
     "crash.limited": "Twenty were sent today. Further ones wait.",
     "crash.unavailable": "The box does not answer.",

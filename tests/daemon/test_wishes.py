@@ -172,6 +172,28 @@ async def test_another_value_is_another_proposal_and_nobody_accepts_what_he_has_
     assert (await box.wishes.proposals("1")).proposals == ()  # withdrawn
 
 
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_wish_for_nothing_withdraws_what_stands_and_leaves_what_was_done(box, version):
+    """Of the same version, too: a retained message that was taken away has none of its own."""
+    box.arrive(CPAP)
+    box.devices.can[CPAP] = {"target_pressure_cm_h2o"}
+    await box.wish(1, {"target_pressure": 12, "alerts": {"leak_threshold": 30}})
+    told = await box.wish(version, {})
+
+    assert (told.version, told.pending, told.refused) == (version, {}, {})
+    states = {one.name: one.state for one in (await box.wishes.proposals("1")).proposals}
+    assert states == {"alerts.leak_threshold_lpm": "applied"}
+    assert box.limit("cpap_leak_high")[0] == 30
+    count = len(await box.audited())
+    for again in (version, version + 5):
+        await box.wish(again, {})
+    assert len(await box.audited()) == count  # nothing was left to withdraw
+    late = await box.wish(1, {"target_pressure": 12})
+    assert "version" in late.refused
+    after = await box.wish(version + 1, {"target_pressure": 12})
+    assert after.pending == {"target_pressure": say("wish.waits")}
+
+
 @pytest.mark.parametrize("hangs", [False, True], ids=["refused", "silent"])
 async def test_a_device_that_does_not_do_it_is_told_to_the_person_and_the_cloud(box, hangs, monkeypatch):
     monkeypatch.setattr("daemon.wishes.APPLIED_WITHIN_S", 0.05)

@@ -332,18 +332,27 @@ class Mqtt:
                 waiting.set_result("refused" if key in refused else "")
 
     def _wish(self, device: str, payload: bytes, *, whole: bool = False) -> None:
-        """Only a newer wish than the last one is passed on: brokers repeat themselves."""
+        """Only a newer wish than the last one is passed on: brokers repeat themselves.
+
+        A wish may name nothing: what was wished before is withdrawn. So it is too when its retained message is taken away, which
+        comes as one without a word, and so without a version.
+        """
+        known = self._versions.get(device, 0)
+        if not payload:
+            if known:
+                self.place.wishes(device, known, {})
+            return
         try:
             if whole:
                 document = shadow.shadow(payload)
-                state, version = document.state.delta, document.version
+                state, version = document.state.delta or {}, document.version
             else:
                 delta = shadow.delta(payload)
                 state, version = delta.state, delta.version
         except BadMessage as bad:
             _LOG.warning("a wished setting that cannot be read was left out: %s", bad)
             return
-        if state and version > self._versions.get(device, 0):
+        if version > known:
             self._versions[device] = version
             self.place.wishes(device, version, state)
 

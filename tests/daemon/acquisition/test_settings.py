@@ -181,6 +181,20 @@ def test_at_another_bed_everything_begins_anew():
     assert [(said.bed, said.text) for said in bench.of(DeviceStatus)] == [("1", "CPAP"), ("2", "CPAP")]
 
 
+async def test_a_device_that_is_away_is_missed_at_the_bed_that_it_is_put_to(plug, wanted, watch):
+    device = plug("ttyUSB0", "SN1")
+    async with watch({"1": [wanted("ttyUSB*")], "2": []}) as w:
+        await w.until(lambda: w.samples("1") > 50)
+        device.unplug()
+        await w.until(lambda: w.state("1") is LinkState.LOST)
+        w.acquisition.assign({"SN1": "2"})
+        await w.until(lambda: w.state("2") is LinkState.LOST)
+        assert w.state("1") is LinkState.MOVED
+        device.plug()
+        await w.until(lambda: w.samples("2") > 50)
+        assert w.state("2") is LinkState.STREAMING
+
+
 async def test_a_device_put_to_another_bed_goes_there_and_stays(plug, wanted, watch):
     plug("ttyUSB0", "SN1")
     async with watch({"1": [wanted("ttyUSB*")], "2": []}) as w:

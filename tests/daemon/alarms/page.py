@@ -40,6 +40,11 @@ organisation has signed them (last section).
 - A good pulse (oximeter or pressure) may delay ASYSTOLE until {engine.PULSE_TOTAL_S:.0f} s after the last beat, and EXTREME BRADY as long where it is
   clearly faster than the limit. It delays nothing else and takes no alarm away; with all others it is noted.
 - A row is armed when its measurement has been valid once for this patient. What is not armed is listed on the screen.
+- A device that a person puts to another bed is missed there from then on: here the rows of what it alone gave are armed no more, and their
+  alarms end; one that latches stays on the list until it is seen. One that falls silent or off by itself stays missed.
+- SCREEN LOST is for a bed that had a screen and has somebody to be looked at: a patient was admitted, or a measurement has been valid.
+- REMOTE ALARMS LOST is for receivers that people rely on (`relied_on` in the configuration): none of the alarms that wait has been confirmed
+  for 30 s, or the forwarder has been silent as long.
 """
 
 KEYS = f"""## What people do

@@ -15,10 +15,6 @@ class Care:
     findings: tuple[str, ...] = ()
 
 
-NOT_RAISED = frozenset({"disk_full", "remote"})
-"""Sources whose rows stand in the table although no part of this version speaks of them (a test looks)."""
-
-_NOBODY = "No part of this version raises it: the row is there for one that will."
 _BUNDLE = "`vitald support-bundle` for whoever helps from afar; with `--incident ALARM` the minutes around it, which hold the patient's waves."
 _LINE = (
     "`vitald devices`: the port, since when, the bytes that came.",
@@ -143,8 +139,12 @@ TECHNICAL = {
         ("daemon.says", "processes.silent", "network.down", "units.failed", "units.stopped"),
     ),
     "remote_lost": Care(
-        f"Alarms are not passed on to where somebody waits for them. {_NOBODY}",
-        ("`vitald queue`: whether the destination of the alarms takes them.",),
+        "Alarms are not passed on to where somebody waits for them: a destination with `relied_on` has confirmed none of those that wait for 30 s, or is paused, or `vitald forward` has been silent as long.",
+        (
+            "Somebody stays near; whoever relies on the alarms elsewhere is told.",
+            "`vitald queue`: which destination, since when, and why. `vitald queue resume NAME` where somebody has paused it.",
+            "`systemctl status vitald-forward` where the queue itself does not answer.",
+        ),
         ("destinations.waiting",),
     ),
     "power_lost": Care(
@@ -210,7 +210,7 @@ TECHNICAL = {
         ("store.moved_aside", "store.damaged", "store.missing", "daemon.says"),
     ),
     "disk_full": Care(
-        f"The disk is full. {_NOBODY} What this version says of a full disk is DISK ALMOST FULL, and RECORDING STOPPED where nothing can be written.",
+        "The disk is full: a write had no room and lives on the ballast, or a tenth of `store.keep_free_mb` is all that is free. RECORDING STOPPED comes with it where nothing can be written at all.",
         ("As for DISK ALMOST FULL.",),
         ("disk.full",),
     ),

@@ -46,7 +46,7 @@ SEGMENT = Segment("s", "1", Stream("ECG-1", "ecg", 500.0, ()), "b", 1, 0)
 EVIDENCE = Evidence("s", 0, 0, "rate/1")
 METRICS = (
     "heart_rate", "spo2", "pulse_rate", "st_j60", "qtc_fridericia", "o2_purity", "o2_flow", "o2_set_flow",
-    "cpap_pressure", "cpap_set_pressure", "cpap_leak", "respiration_rate", "battery", "device_temperature", "o2_warm", "o2_battery", "leak",
+    "cpap_pressure", "cpap_set_pressure", "cpap_leak", "respiration_rate", "o2_temperature", "o2_warm", "o2_battery", "leak",
 )  # fmt: skip
 SOURCES = ("analysis", "store", "disk_full", "cloud", "sound", "something_new")
 SHORT = {"af_start": {"after_s": 30}, "af_end": {"after_s": 10}, "cloud_unreachable": {"after_h": 1}}

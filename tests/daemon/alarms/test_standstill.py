@@ -15,7 +15,7 @@ from firmware_bridge.simulators.patient import Patient
 from firmware_bridge.simulators.source import LEADS
 
 RATE_HZ, UV = 250.0, 1e-3
-STOPS_S, BEATS_AGAIN_S, ENDS_S = 24, 38, 48
+STOPS_S, BEATS_AGAIN_S, ENDS_S = 18, 31, 39
 SETS = {
     "one lead": ("II",),
     "three leads": ("I", "II", "III"),

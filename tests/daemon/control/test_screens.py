@@ -12,7 +12,7 @@ S = 1_000_000_000
 
 
 def screens_of(beds, *, speaker, matters=lambda bed: True):
-    return Screens(beds, speaker=speaker, matters=matters)
+    return Screens(beds, matters, speaker=speaker)
 
 
 def screen(bed="1", *, visible=True, draws=True, sound="on"):

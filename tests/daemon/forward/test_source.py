@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from benchmarks._backlog import BEGAN_UTC_NS, BOOT, DEVICE, RATE, SECOND_NS, Bed
 from daemon.forward.source import CLOCK_WAIT_NS, Heads, StoreChanged, StoreSource
 from daemon.model.outgoing import Lane
 from daemon.store.codec import decode
+from daemon.wallclock import STEP_NS, Seen, WallClock
 
 MINUTE = 60
 
@@ -113,6 +115,32 @@ async def test_a_clock_that_is_not_set_is_waited_for_ten_minutes_and_no_longer(p
         seqs = [record.seq for record in [*went, *rest]]
         assert seqs == sorted(set(seqs))
         assert [r.t_ns for r in [*went, *rest]] == [n * SECOND_NS for n in range(1, 11 * MINUTE + 5)]
+
+
+@pytest.mark.parametrize("per_s", [0.02, 0.005])
+async def test_a_clock_that_is_smeared_over_minutes_is_followed_as_it_goes(path, per_s):
+    """Bar (i), its smear: wall time alone drifts by two seconds, second by second, as the box's own watch of the clock sees it."""
+    began_ns, smear_ns = 1_767_225_600 * SECOND_NS, 2 * SECOND_NS
+    wall_ns = began_ns
+    async with bedside(path, offset_ns=began_ns) as bed:
+        clock = WallClock(
+            lambda seen: bed.writer.clock_offset(seen.offset_ns, is_set=seen.is_set),
+            lambda fact: None,
+            lambda: bed.now_ns,
+            lambda: Seen(wall_ns, True),
+        )
+        for second in range(round(smear_ns / per_s / 1e9) + 20):
+            wall_ns = began_ns + min(round(second * per_s * 1e9), smear_ns)
+            clock.step()
+            assert abs(clock.seen.offset_ns - wall_ns) <= STEP_NS
+            await bed.second(waves=False, wait=second % 20 == 19)
+        await bed.second(waves=False)
+    records = await everything(StoreSource(path, BOOT, lambda: bed.now_ns), Lane.METRICS)
+
+    assert all(record.synced for record in records)
+    assert all(abs(record.utc_ns - record.t_ns - began_ns - smear_ns) < 50_000_000 for record in records)
+    assert [r.seq for r in records] == sorted({r.seq for r in records})
+    assert all(later.utc_ns > earlier.utc_ns for earlier, later in pairwise(records))
 
 
 async def test_of_a_boot_that_is_over_nothing_waits_for_a_clock(path):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
+from daemon.control.firmware import FirmwareRoutes, FirmwareTold
 from daemon.control.wishes import WishRoutes, WishTold
 from daemon.forward.destinations import DONE
 from daemon.forward.wishing import Wishing
@@ -57,7 +58,7 @@ def quick(monkeypatch):
 
 
 @asynccontextmanager
-async def wishing(tmp_path, daemon, **clouds):
+async def wishing(tmp_path, daemon, more=(), **clouds):
     """The wishing of these destinations before that daemon; gives it and their standings."""
     standings = {name: SimpleNamespace(paused_by="", parked="") for name in clouds}
     senders = {
@@ -65,11 +66,14 @@ async def wishing(tmp_path, daemon, **clouds):
         for name, cloud in clouds.items()
     }
     app = web.Application()
-    WishRoutes(daemon).add_to(app)
+    for routes in (WishRoutes(daemon), *more):
+        routes.add_to(app)
     runner = web.AppRunner(app)
     await runner.setup()
     socket = tmp_path / "control.sock"
-    made = Wishing(socket, SimpleNamespace(wanted=dict.fromkeys(clouds), senders=senders))
+    made = Wishing(
+        socket, SimpleNamespace(wanted=dict.fromkeys(clouds), senders=senders), tmp_path / "firmware"
+    )
     task = asyncio.create_task(made.run())
     try:
         await web.UnixSite(runner, str(socket)).start()
@@ -148,6 +152,7 @@ async def test_a_daemon_that_is_away_hears_of_it_when_it_is_back(quick, tmp_path
                 )
             },
         ),
+        tmp_path / "firmware",
     )
     made.heard("ward")(CPAP, 1, {"humidity_level": 2})
     task = asyncio.create_task(made.run())
@@ -163,3 +168,48 @@ async def test_a_daemon_that_is_away_hears_of_it_when_it_is_back(quick, tmp_path
     await runner.cleanup()
 
     assert daemon.heard[0] == ("ward", 1)
+
+
+class Firmwares:
+    """Hears of new firmware; says what `state` is."""
+
+    def __init__(self):
+        self.heard, self.state = [], "offered"
+
+    async def hear(self, wished):
+        self.heard.append(wished)
+        told = {
+            name: getattr(wished, name) for name in ("origin", "device", "job", "version", "size", "sha256")
+        }
+        more = {"bed": "1", "running": "1.0", "percent": 0, "reason": "", "since_ms": 0, "decided_by": ""}
+        return FirmwareTold(**told, **more, state=self.state)
+
+
+async def test_firmware_beside_settings_is_a_matter_of_its_own_and_is_reported_with_them(quick, tmp_path):
+    ward, daemon, firmwares = Cloud(), Daemon(), Firmwares()
+    reports = []
+
+    async def report(_device, told):
+        reports.append(told)
+        return DONE
+
+    ward.report_settings = report
+    wish = {
+        "job": "j1",
+        "version": "2.0",
+        "url": "http://127.0.0.1:1/x",
+        "size": 10,
+        "sha256": "ab" * 32,
+    }
+    async with wishing(tmp_path, daemon, ward=ward, more=[FirmwareRoutes(firmwares)]) as (made, _):
+        made.heard("ward")(CPAP, 4, {"target_pressure": 9, "firmware": wish})
+        await until(lambda: reports and reports[-1].firmware is not None)
+        assert (reports[-1].firmware.job, reports[-1].firmware.state) == ("j1", "offered")
+        assert reports[-1].pending == {"target_pressure": "waits"}
+        assert "firmware" not in reports[-1].as_reported()
+        assert reports[-1].as_reported()["vitald"]["firmware"]["state"] == "offered"
+        firmwares.state = "done"
+        await until(lambda: reports[-1].firmware.state == "done")
+        assert reports[-1].as_reported()["firmware"] == wish, "a shadow has no difference any more"
+        made.heard("ward")(CPAP, 5, {"target_pressure": 9})
+        await until(lambda: firmwares.heard[-1].job == "")
