@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from daemon.control.imports import DayGiven, OwnerGiven, SamplesGiven, SessionGiven, Taken
 from daemon.model.signals import Channel, Stream
-from daemon.patients import Patients
+from daemon.patients import Patients, Signed
 from daemon.store.imports import (
     BadImport,
     Coded,
@@ -42,15 +42,21 @@ log = logging.getLogger(__name__)
 
 
 class Importing:
-    """`room` says whether the disk has room for what can never be given up again by itself."""
+    """`room` says whether the disk has room for more; `utc` is UTC in ns and whether the clock can be believed, for the audit."""
 
     def __init__(
-        self, writer: Writer, patients: Patients, beds: Collection[str], room: Callable[[], bool]
+        self,
+        writer: Writer,
+        patients: Patients,
+        beds: Collection[str],
+        room: Callable[[], bool],
+        utc: Callable[[], tuple[int, bool]],
     ) -> None:
         self._writer = writer
         self._patients = patients
         self._beds = beds
         self._room = room
+        self._utc = utc
         self._turn = asyncio.Lock()
 
     async def samples(self, given: SamplesGiven) -> Taken:
@@ -91,7 +97,11 @@ class Importing:
             marks=tuple(Mark(m.t_ns, m.name, m.text, m.duration_s) for m in given.marks),
             summary=given.summary,
         )
-        return await self._write(given.owner, lambda db, owner: write_session(db, owner, session))
+        about = self._writer.about
+        taken = await self._write(given.owner, lambda db, owner: write_session(db, owner, session, about))
+        if taken.added:
+            await self._audited(given)
+        return taken
 
     async def day(self, given: DayGiven) -> Taken:
         """Raises sqlite3.Error, OSError."""
@@ -115,6 +125,20 @@ class Importing:
                 return Taken(refused=str(error))
             await asyncio.sleep(REST * (time.monotonic() - began_s))
         return Taken(added=int(added))
+
+    async def _audited(self, given: SessionGiven) -> None:
+        """Who brought in what, and whose it is said to be. A session that has grown is another entry."""
+        utc_ns, is_set = self._utc()
+        by = Signed(f"import:{given.uuid}:{given.ended_ns}", given.actor, utc_ns, is_set)
+        body = {
+            "device": given.owner.device,
+            "began": f"{datetime.fromtimestamp(given.began_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "ended": f"{datetime.fromtimestamp(given.ended_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        try:
+            await self._patients.record("import", given.owner.bed, by, body, given.patient_id)
+        except (sqlite3.Error, OSError) as error:
+            log.error("audit: an import of %s could not be kept: %s", given.owner.device, error)  # noqa: TRY400 - a state of the disk
 
     async def _patient(self, patient_id: str, began_ns: int) -> str | None:
         found = [p for p in await self._patients.find(patient_id) if p.patient_id == patient_id]

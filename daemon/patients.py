@@ -236,10 +236,13 @@ class Patients:
         entries = [_entry(verb, bed, "", by, {"completed": True}) for by, verb, bed in acts]
         await self._file.run(lambda db: [audit.append(db, entry) for entry in entries])
 
-    async def record(self, act: str, bed: str, by: Signed, body: Mapping[str, Any]) -> None:
-        """Any other act, into the audit. Raises sqlite3.Error, OSError."""
-        stay = self.here.get(bed)
-        subject = stay.patient.patient_id if stay else ""
+    async def record(
+        self, act: str, bed: str, by: Signed, body: Mapping[str, Any], subject: str | None = None
+    ) -> None:
+        """Any other act, into the audit; without a subject it is of who is at the bed. Raises sqlite3.Error, OSError."""
+        if subject is None:
+            stay = self.here.get(bed)
+            subject = stay.patient.patient_id if stay else ""
         await self._file.run(lambda db: audit.append(db, _entry(act, bed, subject, by, body)))
 
     async def find(self, text: str, most: int = 20) -> list[Patient]:

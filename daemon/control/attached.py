@@ -37,6 +37,7 @@ class DeviceState(_Message):
     samples_lost: int
     detail: str = ""
     settable: tuple[SettableState, ...] = ()
+    takes_firmware: bool = False
 
 
 class StatusState(_Message):

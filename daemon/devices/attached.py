@@ -13,10 +13,11 @@ from types import MappingProxyType
 
 from daemon.model.ids import uuid7
 from daemon.model.signals import DeviceReply, DeviceSeen, DeviceStatus, Item, LinkState, Reading, Settable
+from daemon.model.transfer import Transfer
 from daemon.wishes import Reply, Value
 from daemon.words import say
 
-Ask = Callable[[str, str, str, str, float], None]
+Ask = Callable[[str, str, str, str, float | Transfer], None]
 """Bed, device, request, name, value: asks the device; a `DeviceReply` follows, in any case."""
 
 ANSWERED_WITHIN_S = 8.0
@@ -86,6 +87,26 @@ class AttachedDevices:
         """The devices that answer now, and their beds (daemon/ownership.py)."""
         return {device: seen.bed for device, seen in self._seen.items() if seen.state is LinkState.STREAMING}
 
+    def takes_firmware(self, serial: str) -> bool:
+        """Whether it says that it takes new firmware over its link."""
+        seen = self._seen.get(serial)
+        return seen is not None and seen.takes_firmware
+
+    def firmware(self, serial: str) -> str:
+        """The version that it runs, as it says; "" where that is not known."""
+        seen = self._seen.get(serial)
+        return "" if seen is None else seen.firmware
+
+    async def transfer(self, serial: str, transfer: Transfer, within_s: float) -> DeviceReply | None:
+        """Hand new firmware, or a word on it, to a device; its answer, None where none came in time."""
+        seen = self._seen.get(serial)
+        if seen is None:
+            return None
+        try:
+            return await self._reply(seen.bed, serial, "firmware", transfer, within_s)
+        except TimeoutError:
+            return None
+
     def settable(self, serial: str) -> Collection[str]:
         """What can be set on it, by the contract's names."""
         offered = set(self._offered(serial))
@@ -124,20 +145,27 @@ class AttachedDevices:
         return await self._asked(seen.bed, serial, name, value)
 
     async def _asked(self, bed: str, serial: str, name: str, value: float) -> str:
-        request = uuid7(self._utc_ns())
-        reply = self._waiting[request] = asyncio.get_running_loop().create_future()
         try:
-            self._ask(bed, serial, request, name, value)
-            told = await asyncio.wait_for(reply, ANSWERED_WITHIN_S)
+            told = await self._reply(bed, serial, name, value, ANSWERED_WITHIN_S)
         except TimeoutError:
             return say("device.set.no_answer")
-        finally:
-            del self._waiting[request]
         if told.ok:
             self._know(serial, name, value)
             return ""
         known = say(f"device.set.{told.text}")
         return known if not known.startswith("device.set.") else say("device.set.refused", text=told.text)
+
+    async def _reply(
+        self, bed: str, serial: str, name: str, value: float | Transfer, within_s: float
+    ) -> DeviceReply:
+        """Raises TimeoutError."""
+        request = uuid7(self._utc_ns())
+        reply = self._waiting[request] = asyncio.get_running_loop().create_future()
+        try:
+            self._ask(bed, serial, request, name, value)
+            return await asyncio.wait_for(reply, within_s)
+        finally:
+            del self._waiting[request]
 
     def _know(self, serial: str, name: str, value: float) -> None:
         """How a device is set now; bounded, whatever serial numbers a line brings."""

@@ -1,14 +1,17 @@
-"""Devices whose maintenance is due: the date is the box's own, wished by a cloud or set by a person; the reminder is a Fact of the bed."""
+"""Devices whose maintenance is due: the date is the box's own, wished by a cloud or set by a person; the reminder is a Fact of the bed.
+
+The date itself is said at the bed as a word of the device, so that every screen can show it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 
-from daemon.model.signals import Fact, FactState, Nanos
+from daemon.model.signals import DeviceStatus, Fact, FactState, Nanos
 from daemon.store.box import BoxFile
 from daemon.store.proposals import ProposalState, move, of_state, proposals, propose
 
@@ -27,13 +30,13 @@ LOOK_EVERY_S = 60.0
 
 
 class Maintenance:
-    """`bed_of` tells where a device is, `say` takes the Facts, `utc` is UTC in ns and whether the clock can be believed."""
+    """`bed_of` tells where a device is, `say` takes what is said at a bed, `utc` is UTC in ns and whether the clock can be believed."""
 
     def __init__(
         self,
         file: BoxFile,
         bed_of: Callable[[str], str | None],
-        say: Callable[[Fact], None],
+        say: Callable[[Fact | DeviceStatus], None],
         *,
         now: Callable[[], Nanos],
         utc: Callable[[], tuple[int, bool]],
@@ -44,6 +47,9 @@ class Maintenance:
         self._now = now
         self._utc = utc
         self._said: dict[str, Fact] = {}
+        self._shown: dict[
+            str, tuple[str, str]
+        ] = {}  # device -> the bed at which its date was said, and the date
 
     async def run(self) -> None:
         """Look every minute, for ever."""
@@ -54,18 +60,19 @@ class Maintenance:
     async def look(self) -> None:
         """Say what is due at which bed, and what is no longer. An unset clock says nothing. Never raises for a disk."""
         utc_ns, is_set = self._utc()
-        if not is_set:
-            return
         try:
             dates = await self._file.run(_dates)
         except (sqlite3.Error, OSError) as error:
             log.error("maintenance: box.db cannot be read: %s", error)  # noqa: TRY400 - a state of the disk
             return
+        self._show(dates)
+        if not is_set:
+            return
         today = datetime.fromtimestamp(utc_ns / 1e9, UTC).date()
         due: dict[str, list[str]] = {}
         for device, day in sorted(dates.items()):
             bed = self._bed_of(device)
-            if bed is not None and day <= today:
+            if bed is not None and day is not None and day <= today:
                 due.setdefault(bed, []).append(f"{device}: {day}")
         for bed in sorted(due.keys() | self._said.keys()):
             self._tell(bed, ", ".join(due.get(bed, ())))
@@ -88,6 +95,13 @@ class Maintenance:
         await self.look()
         return True
 
+    def _show(self, dates: Mapping[str, date | None]) -> None:
+        for device, day in sorted(dates.items()):
+            bed, text = self._bed_of(device), "" if day is None else day.isoformat()
+            if bed is not None and self._shown.get(device) != (bed, text):
+                self._shown[device] = bed, text
+                self._say(DeviceStatus(bed, device, DUE, text, self._now()))
+
     def _tell(self, bed: str, detail: str) -> None:
         known, now_ns = self._said.get(bed), self._now()
         state = FactState.FAILED if detail else FactState.OK
@@ -98,10 +112,10 @@ class Maintenance:
         self._say(self._said[bed])
 
 
-def _dates(db: sqlite3.Connection) -> dict[str, date]:
-    """The newest date of every device."""
+def _dates(db: sqlite3.Connection) -> dict[str, date | None]:
+    """The newest date of every device that ever had one; None: it was taken away."""
     found = {}
     for one in sorted(of_state(db, ProposalState.APPLIED), key=lambda p: p.wished_utc_ns):
         if one.name == DUE:
             found[one.device] = one.value
-    return {device: date.fromisoformat(text) for device, text in found.items() if text}
+    return {device: date.fromisoformat(text) if text else None for device, text in found.items()}

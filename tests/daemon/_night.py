@@ -62,7 +62,7 @@ def write_card(db: sqlite3.Connection) -> None:
     stretch = Stretch("card-1", device, began_ns, ends_ns, 1500, began_ns, ends_ns)
     write_samples(db, owner, stretch, [whole], [])
     marks = (Mark(began_ns + 20 * S, "hypopnoea", "Hypopnea", 12.0),)
-    write_session(db, owner, Imported("session-1", "card-1", began_ns, ends_ns, "nurse", None, marks, {}))
+    write_session(db, owner, Imported("session-1", "card-1", began_ns, ends_ns, "nurse", None, marks, {}), {})
     figures = [Figure("cpap_ahi", "/h", 58.8), Figure("cpap_hours", "h", 0.02)]
     write_day(db, owner, ends_ns, "2026-02-19", {}, figures)
 

@@ -18,6 +18,7 @@ from daemon.model.signals import (
     DeviceReply,
     DeviceSeen,
     DeviceStatus,
+    Fact,
     LinkState,
     Reading,
     Settable,
@@ -42,10 +43,10 @@ class Ward:
         self.homes: dict[str, str] = {}
         self.file = BoxFile(path)
         self.devices = AttachedDevices(self.ask, lambda: UTC_NS)
-        self.facts: list = []
+        self.said: list = []
         self.clock = (UTC_NS, True)
         self.maintenance = Maintenance(
-            self.file, self.devices.bed_of, self.facts.append, now=lambda: 5, utc=lambda: self.clock
+            self.file, self.devices.bed_of, self.said.append, now=lambda: 5, utc=lambda: self.clock
         )
         self.acts = DeviceActs(
             self.file,
@@ -56,6 +57,15 @@ class Ward:
             lambda: (UTC_NS, True),
         )
         self.devices.hear(SEEN)
+
+    @property
+    def facts(self):
+        return [one for one in self.said if isinstance(one, Fact)]
+
+    @property
+    def shown(self):
+        """What screens show as the day of maintenance: (bed, day) each time that it is said."""
+        return [(one.bed, one.text) for one in self.said if isinstance(one, DeviceStatus)]
 
     def ask(self, bed, device, request, name, value):
         self.asked.append((bed, device, name, value))
@@ -218,3 +228,15 @@ async def test_an_unset_clock_says_nothing_and_no_date_is_refused(ward):
     assert await ward.act(name="maintenance_due_date", value="2023-11-01") == ""
     assert ward.facts == []
     assert await ward.act(name="maintenance_due_date", value="soon") == "Choose a day, as 2026-01-15."
+
+
+async def test_the_day_is_shown_where_the_device_is_and_again_where_it_goes(ward):
+    await due(ward, "2024-02-01")
+    await ward.maintenance.look()
+    assert ward.shown == [("1", "2024-02-01")]
+    ward.devices.hear(replace(SEEN, bed="2"))
+    await ward.maintenance.look()
+    assert ward.shown[1:] == [("2", "2024-02-01")]
+    await ward.act(bed="2", name="maintenance_due_date", value="")
+    assert ward.shown[2:] == [("2", "")]
+    assert [entry["act"] for entry in await ward.audited()] == ["set_device", "set_device"]

@@ -35,12 +35,19 @@ class House:
         for path in (box.run, box.data):
             path.mkdir(exist_ok=True)
         self.writer = Writer(
-            box.database, boot="boot-1", now=lambda: self.now_ns, utc_offset_ns=UTC_NS, commit_every_s=0.01
+            box.database,
+            boot="boot-1",
+            now=lambda: self.now_ns,
+            utc_offset_ns=UTC_NS,
+            commit_every_s=0.01,
+            about={"os": "linux 6.12", "app_version": "1.0"},
         )
         self.people = BoxFile(box.people)
         self.patients = Patients(self.people)
         await self.writer.start()
-        routes = ImportRoutes(Importing(self.writer, self.patients, ("1", "2"), lambda: not self.full))
+        routes = ImportRoutes(
+            Importing(self.writer, self.patients, ("1", "2"), lambda: not self.full, lambda: (UTC_NS, True))
+        )
         try:
             async with self.listening(routes):
                 yield self

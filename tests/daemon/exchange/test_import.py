@@ -16,14 +16,13 @@ import pytest
 from daemon.control.work import ImportAsked, WorkClient
 from daemon.exchange import cards
 from daemon.importing import Importing
-from daemon.model.outgoing import Lane
 from daemon.model.signals import Channel, Quantity, SampleBlock, Segment, Stream
 from daemon.patients import Signed, patient_of
-from daemon.store import outbox, ranges
+from daemon.store import ranges
 from daemon.store.recorded import session, sessions
 from daemon.worker import working
 from firmware_bridge.recordings.resmed_card import open_card
-from tests.daemon.exchange.importing_house import UTC_NS, House
+from tests.daemon.exchange.importing_house import UTC_NS
 from tests.firmware_bridge.recordings import card_writer
 from tests.firmware_bridge.recordings.card_writer import CardWriter, day_number, edf, summary
 
@@ -36,19 +35,6 @@ ALWAYS = (-(2**62), 2**62)
 
 def utc_ns(at: datetime, zone: str = "UTC") -> int:
     return round(at.replace(tzinfo=ZoneInfo(zone)).timestamp()) * S
-
-
-@pytest.fixture
-def house(tmp_path):
-    return House(tmp_path)
-
-
-@pytest.fixture
-def card(tmp_path):
-    writer = CardWriter(tmp_path / "card")
-    writer.identify()
-    writer.put("STR.edf", summary([[[day_number(DAY)], [630], [634], [4], [1], [500], [270], [13], [42]]]))
-    return writer
 
 
 # --- what arrives ----------------------------------------------------------------------------------------
@@ -116,8 +102,6 @@ async def test_the_session_its_marks_and_the_day(house, card):
         "cpap_leak_95": (15.6, "L/min", card_writer.SERIAL),
         "cpap_pressure_95": (None, "cmH2O", card_writer.SERIAL),
     }
-    assert house.ask(lambda r: outbox.outgoing(r, Lane.EVENTS, 0, 2**62, 10)) == []
-    assert house.ask(lambda r: outbox.outgoing(r, Lane.WAVEFORM, 0, 2**62, 10)) == []
 
 
 @pytest.mark.recordings
