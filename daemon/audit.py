@@ -50,8 +50,8 @@ class Entry:
             return
         by: dict[str, str] = {}
         if (now := acting()) is not None and now.name == self.actor:
-            by = {"role": str(now.role or "console"), "origin": now.origin, "person": now.person}
-        object.__setattr__(self, "by", {name: value for name, value in by.items() if value})
+            by = now.by
+        object.__setattr__(self, "by", by)
 
 
 def append(db: sqlite3.Connection, entry: Entry) -> bool:

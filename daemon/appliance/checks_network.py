@@ -12,6 +12,7 @@ from daemon.appliance.findings import Finding, found
 from daemon.appliance.network import interfaces
 from daemon.appliance.surroundings import Surroundings
 from daemon.config import Config
+from daemon.config_web import SHOWN
 from daemon.words import say
 
 SOON_DAYS = 30
@@ -70,9 +71,8 @@ def certificates(box: Surroundings) -> Iterator[Finding]:
 
 def certificate_files(config: Config) -> Iterator[tuple[Path, str]]:
     """Files of certificates, and the unit that uses each: settings whose name speaks of a certificate or an authority."""
-    for name, value in config.web.model_dump().items():
-        if _is_certificate(name) and value:
-            yield Path(str(value)), "vitald-web"
+    if config.web.is_encrypted:
+        yield config.cert_data / SHOWN, "vitald-web"
     for one in config.forward.destinations.values():
         for name, value in one.options.items():
             if one.enabled and _is_certificate(name) and value:

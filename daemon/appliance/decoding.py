@@ -20,6 +20,7 @@ from firmware_bridge.frames import (
     Identity,
     Leads,
     Number,
+    Progress,
     Reply,
     Samples,
     Settings,
@@ -178,6 +179,9 @@ def _said(frame: Frame) -> tuple[str, str, dict[str, object]]:
                 f"{frame.request} {ok} {frame.text}".rstrip(),
                 {"request": frame.request, "ok": frame.ok},
             )
+        case Progress():
+            told_p: dict[str, object] = {"done": frame.done, "whole": frame.whole}
+            return "progress", f"{frame.done} of {frame.whole} bytes", told_p
         case Damage():
             told_d: dict[str, object] = {"damaged_bytes": frame.byte_count, "reason": frame.reason}
             return "damage", f"{frame.byte_count} bytes are no frame ({frame.reason})", told_d

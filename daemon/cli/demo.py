@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from daemon.cli import NOT_WELL, WELL, BadInput
+from daemon.cli.demo_firmware import offer_firmware
 from daemon.cli.demo_people import make_people
 from daemon.cli.outlets import bedside, player, serve
+from daemon.config import load
 from firmware_bridge.simulators import SIMULATORS
 from firmware_bridge.simulators.board import SimulatedBoard
 from firmware_bridge.simulators.pty import Outlet
@@ -36,6 +38,7 @@ demo = true
 [web]
 host = "{host}"
 port = {port}
+tls = false
 
 [beds.1]
 name = "Bed 1"
@@ -155,6 +158,7 @@ class _Demo:
             print("vitald demo: no sound: aplay (Debian: alsa-utils) is not installed", file=sys.stderr)
         children = {verb: await self._start(verb) for verb in verbs}
         people = asyncio.create_task(make_people(self._control), name="people")
+        firmware = asyncio.create_task(offer_firmware(load(self._config)), name="firmware")
         ends: dict[asyncio.Task[int], str] = {
             asyncio.create_task(child.wait(), name=verb): verb for verb, child in children.items()
         }
@@ -169,6 +173,7 @@ class _Demo:
         await self._end(children)
         asked.cancel()
         people.cancel()
+        firmware.cancel()
         simulators.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await simulators

@@ -1,4 +1,4 @@
-"""`vitald devices`: one line a device; with `--probe` every port of the box: its adapter, who holds it, and whose bytes come in."""
+"""`vitald devices`: one line a device, and new firmware for it; with `--probe` every port of the box: its adapter, who holds it, and whose bytes come in."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ LISTEN_S = 3.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
+    parser.add_argument("act", nargs="?", choices=("firmware",), help="new firmware for devices")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="WHAT",
+        help="firmware: accept DEVICE, refuse DEVICE, bring DEVICE FILE (nothing: what there is)",
+    )
+    parser.add_argument("--version", default="", help="bring: the version that the device will say")
+    parser.add_argument("--origin", help="accept, refuse: from which cloud, where there are several")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
     parser.add_argument(
         "--probe",
@@ -30,6 +39,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
+    if options.act == "firmware":
+        from daemon.cli import devices_firmware
+
+        return devices_firmware.run(options, config)
     if options.probe:
         return _probe(config, as_json=options.json)
     state = ask(config)

@@ -1,7 +1,7 @@
 """`vitald factory-reset`: erase what was recorded and who was here; the box's own settings stay.
 
-Erased: both databases with their logs and damaged copies, reports, what waits for clouds, uploads. Kept: the configuration,
-certificates and secrets in /etc/vitald, the log. With `--everything` the credentials go too.
+Erased: both databases with their logs and damaged copies, reports, what waits for clouds, uploads. Kept: the configuration, the
+secrets in /etc/vitald, the certificate of the pages and its authority, the log. With `--everything` secrets and certificates go too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
-    beds = _admitted(config, options.config)
+    beds = admitted(config, options.config)
     if beds:
         print(say("technician.reset_admitted", beds=", ".join(beds)))
         return NOT_WELL
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 def erased(config: Config, *, everything: bool) -> Iterator[Path]:
     """What goes: all that is in the folders of data but the locks. Folders themselves stay, with their rights."""
     folders = [config.box.data, config.forward_data, config.web_data]
-    folders += [Path(config.forward.credentials)] if everything else []
+    folders += [Path(config.forward.credentials), config.cert_data] if everything else []
     for folder in folders:
         if folder.is_dir():
             yield from (path for path in sorted(folder.iterdir()) if path.suffix != ".lock")
@@ -66,7 +66,7 @@ def erased(config: Config, *, everything: bool) -> Iterator[Path]:
         yield handover
 
 
-def _admitted(config: Config, path: Path) -> list[str]:
+def admitted(config: Config, path: Path) -> list[str]:
     """Beds at which somebody is, by the daemon's word, else by the database's."""
     state = ask_all(config, path).state
     if state is not None:

@@ -27,6 +27,7 @@ FILES = (
     ("/etc/vitald/vitald.toml", "The configuration."),
     ("/etc/vitald/credentials", "Secrets, a file each."),
     ("/var/lib/vitald", "The databases: vitald.db (what was recorded), box.db (who was here, who did what)."),
+    ("/var/lib/vitald-cert", "The certificate of the pages, and the box's authority that has signed it."),
     ("/run/vitald/control.sock", "The daemon's socket."),
 )
 EXAMPLES = (
@@ -147,7 +148,10 @@ All of it works over SSH, without a browser and without the sources. `--json` gi
 | what a device really says | `vitald capture PORT --seconds 10 -o FILE`, then `vitald decode FILE` |
 | what was logged | `vitald logs -f`, `--since -1h`, `--unit vitald` |
 | whether the configuration is right; what is not the default | `vitald config check`, `vitald config diff` |
-| how network and clock stand | `vitald net --reach`, `vitald time` |
+| with which certificate other machines see the pages, and until when | `vitald cert show`; `renew`, `csr`, `install` ([security.md](security.md)) |
+| how network and clock stand; setting them | `vitald net --reach`, `vitald time`; `vitald net set eth0 dhcp`, `vitald time zone Europe/Berlin`, `vitald time servers NAME` (`--show` first) |
+| the first settings of a box, or of a hundred ([first-start.md](first-start.md)) | `vitald setup`, `vitald setup --from FILE` |
+| new firmware for a device ([fleet.md](fleet.md)) | `vitald devices firmware`, `vitald devices firmware accept DEVICE` |
 | what waits for a cloud | `vitald queue` |
 
 `vitald capture` asks the daemon for what it hears where the daemon holds the port (it is never opened twice), and is refused while a
@@ -165,7 +169,7 @@ samples, filtered waves, alarms, actions, numbers, configuration, versions. In i
 from the alarm; **waves and numbers of the patient are in it**, so it needs the same care as a record.
 
 `vitald factory-reset` asks for the box's name, refuses while a patient is admitted or the daemon runs. Erased: both databases, damaged
-copies, reports, what waits for clouds, uploads. Kept: configuration, credentials (unless `--everything`), certificates, the journal. A flash
+copies, reports, what waits for clouds, uploads. Kept: configuration, credentials and certificates (unless `--everything`), the journal. A flash
 card keeps what was on it until it is overwritten: where that matters, the data partition must be encrypted and its key destroyed.
 
 ## The box's own supply

@@ -15,4 +15,4 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     from daemon.main import run_daemon
 
-    return run_daemon(config)
+    return run_daemon(config, options.config)

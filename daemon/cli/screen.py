@@ -8,6 +8,7 @@ from typing import Any
 from daemon.cli.asked import Asked
 from daemon.cli.queue import span
 from daemon.cli.test_alarm import verdict
+from daemon.cli.update import slot_lines
 from daemon.control.attached import DeviceState
 from daemon.control.messages import BedState, State
 from daemon.control.proof import ProofTold
@@ -120,5 +121,7 @@ def _machine(technical: dict[str, Any]) -> Iterator[str]:
     yield f"  {say('technician.box')}: {', '.join(parts)}"
     for path, until in technical["certificates"].items():
         yield f"  {say('technician.certificate', path=path, until=str(until)[:10])}"
+    if technical["update"]["running"] is not None:
+        yield from (f"  {line}" for line in slot_lines(technical["update"]))
     backup = technical["last_backup"]
     yield f"  {say('technician.backup', when=backup['made_at']) if backup else say('technician.no_backup')}"

@@ -9,10 +9,11 @@ import argparse
 import asyncio
 import json
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from daemon.appliance import machine
+from daemon.appliance import machine, update
 from daemon.appliance.hours import Left, hours_left, next_to_go
 from daemon.cli import NOT_WELL, WELL
 from daemon.cli.asked import Asked, ask_all
@@ -94,7 +95,7 @@ def technical_of(config: Config, path: Path, asked: Asked) -> dict[str, Any]:
             certificates[str(file)] = ends(file).isoformat()
         except (OSError, ValueError) as error:
             certificates[str(file)] = f"unreadable: {error}"
-    left = _left(config, asked)
+    left, slots = _left(config, asked), update.status(config)
     return {
         "config": str(path),
         "serial": config.box.serial,
@@ -127,6 +128,7 @@ def technical_of(config: Config, path: Path, asked: Asked) -> dict[str, Any]:
         "next_to_go": next_to_go(left),
         "certificates": certificates,
         "last_backup": _last_backup(config),
+        "update": {**asdict(slots), "well": slots.well},
     }
 
 

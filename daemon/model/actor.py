@@ -34,6 +34,12 @@ class Actor:
     bedside: bool = False
     must_change: bool = False
 
+    @property
+    def by(self) -> dict[str, str]:
+        """Role, origin and person, as the audit has them beside the name."""
+        said = {"role": str(self.role or "console"), "origin": self.origin, "person": self.person}
+        return {name: value for name, value in said.items() if value}
+
     def may(self, what: May) -> bool:
         """Whether it is permitted. Who must change a password first has the rights of nobody signed in."""
         if self.role is None:

@@ -223,6 +223,7 @@ class DeviceSeen:
     samples_lost: int = 0
     detail: str = ""
     settable: tuple[Settable, ...] = ()
+    takes_firmware: bool = False
 
 
 class FactState(StrEnum):

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-KNOWN = ("package",)
+KNOWN = ("package", "image")
 
 
 def main() -> int:

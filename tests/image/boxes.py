@@ -1,0 +1,297 @@
+"""Images, bundles and disks for the trials under qemu, and what a box is looked at for. Made once, kept in the folder of the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "image")]
+
+from disk import building, bundle, medium, tree  # noqa: E402
+from disk.description import MACHINES, ROOT_MB  # noqa: E402
+
+VERSIONS = {"first": "1.0", "good": "2.0", "broken": "3.0"}
+DATA_MB = 900
+
+CONFIGURATION = """[box]
+name = "Trial"
+[sound]
+device = "null"
+[beds.1]
+name = "Bed 1"
+[[beds.1.devices]]
+label = "ecg"
+kind = "dm_ecg"
+port = "/run/trial-device/ttyECG0"
+"""
+UNITS = {
+    "trial-device.service": """[Service]
+Type=exec
+User=vitald
+Group=vitald
+RuntimeDirectory=trial-device
+ExecStart=/usr/bin/vitald replay --as dm_ecg --port /run/trial-device/ttyECG0 patient
+""",
+    "trial-agent.service": """[Unit]
+DefaultDependencies=no
+After=systemd-remount-fs.service systemd-journald.socket
+[Service]
+Type=exec
+ExecStart=/usr/bin/python3.11 /var/trial/agent.py
+""",
+    # The page lets whoever comes by the loopback watch, as the screen of the box itself does.
+    "trial-web.socket": "[Socket]\nListenStream=0.0.0.0:8090\n",
+    "trial-web.service": "[Service]\nExecStart=/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:8080\n",
+}
+
+WATCHED = ("vitald", "vitald-sound", "vitald-web", "vitald-worker", "vitald-forward")
+SLOW = "[Service]\nWatchdogSec=3min\nTimeoutStartSec=15min\n"
+"""With VITALD_IMAGE_SLOW=1, for a machine under load: an emulated daemon that gets no processor for 10 s is no daemon that stands still."""
+
+LOOKED = (
+    ("the root can be written", ("touch", "/usr/x"), lambda code, out: code != 0 and "Read-only" in out),
+    (
+        "no password",
+        ("awk", "-F:", "$2 !~ /^[!*]/ {print $1}", "/etc/shadow"),
+        lambda code, out: not code and not out.strip(),
+    ),
+    ("no one can sign in by password", ("sshd", "-T"), lambda code, out: "passwordauthentication no" in out),
+    ("the clock is kept", ("systemctl", "is-active", "chrony"), lambda code, _: code == 0),
+    (
+        "the journal is on the disk",
+        ("sh", "-c", "ls /data/over/var/log/journal/*/system.journal"),
+        lambda code, _: code == 0,
+    ),
+    (
+        "the journal has bounds",
+        ("systemd-analyze", "cat-config", "systemd/journald.conf"),
+        lambda _, out: "SystemMaxUse=200M" in out,
+    ),
+    (
+        "the machine's watchdog is armed",
+        ("sh", "-c", "journalctl -b | grep -i 'hardware watchdog'; cat /sys/class/watchdog/watchdog0/state"),
+        lambda _, out: out.strip().endswith("active") and "inactive" not in out,
+    ),
+    ("the machine has an id", ("cat", "/etc/machine-id"), lambda _, out: len(out.strip()) == 32),
+    (
+        "data are on the data partition",
+        ("findmnt", "-no", "FSTYPE", "/data"),
+        lambda _, out: out.strip() == "ext4",
+    ),
+)
+
+
+class Boxes:
+    """`folder` has all: the tree, three roots, bundles, the disk that every trial begins with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._work = folder / "work"
+        self._machine = MACHINES["amd64"]
+
+    def build(self, told) -> None:
+        """What is not there yet. A folder of before is used as it is: take it away to begin anew."""
+        os.environ.setdefault("SOURCE_DATE_EPOCH", "1750000000")
+        self._work.mkdir(parents=True, exist_ok=True)
+        root = self._work / "root-first.img"
+        if not root.exists():
+            began = time.monotonic()
+            options = building._parser().parse_args(
+                ["--version", VERSIONS["first"], "--to", str(self.folder)]
+            )
+            made = building.made_root(self._machine, options, self.folder, self._work, tree.FASTEST)
+            made.rename(root)
+            told("build: seconds of package, tree and root", round(time.monotonic() - began))
+        told("build: MB of the read-only root", round(root.stat().st_size / 1e6))
+        for name in ("good", "broken"):
+            if not (self._work / f"root-{name}.img").exists():
+                self._changed(name)
+        self._bundles()
+
+    def _changed(self, name: str) -> None:
+        """Another version: the same tree with another number, and a daemon that ends at once where it is the broken one."""
+        other = self._work / f"tree-{name}"
+        shutil.rmtree(other, ignore_errors=True)
+        subprocess.run(["cp", "-al", str(self._work / "tree"), str(other)], check=True)
+        _put(other / "usr/lib/vitald-image/version", f"{VERSIONS[name]}\n")
+        if name == "broken":
+            main = next((other / "usr/lib/vitald/lib").glob("python3*/site-packages/daemon/main.py"))
+            _put(main, 'raise RuntimeError("this version is broken")\n')
+            for compiled in main.parent.glob("__pycache__/main.*"):
+                compiled.unlink()
+        tree.squashed(
+            other, self._work / f"root-{name}.img", int(os.environ["SOURCE_DATE_EPOCH"]), tree.FASTEST
+        )
+        shutil.rmtree(other)
+
+    def _bundles(self) -> None:
+        if (self.folder / "stick.img").exists():
+            return
+        place = self._work / "stick"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        _, certificate, key = bundle.development_keys(self.folder / "keys")
+        _, other, other_key = bundle.development_keys(self._work / "foreign", "foreign")
+        for name, root, signer in (
+            ("good", "good", (certificate, key)),
+            ("broken", "broken", (certificate, key)),
+            ("foreign", "good", (other, other_key)),
+        ):
+            image = self._work / f"root-{root}.img"
+            bundle.bundled(
+                self._machine,
+                image,
+                VERSIONS[root],
+                place / f"{name}.raucb",
+                certificate=signer[0],
+                key=signer[1],
+            )
+        damaged = place / "damaged.raucb"
+        shutil.copyfile(place / "good.raucb", damaged)
+        with damaged.open("r+b") as file:
+            file.seek(damaged.stat().st_size // 2)
+            byte = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte[0] ^ 1]))
+        size = sum(file.stat().st_size for file in place.iterdir()) // 1_000_000 + 100
+        medium.data_partition(self.folder / "stick.img", size, place)
+        shutil.rmtree(place)
+
+    def stick(self) -> Path:
+        return self.folder / "stick.img"
+
+    def fresh(self, name: str) -> Path:
+        """A disk that was never started, with a simulated ECG at its bed and an agent on its second serial port."""
+        data = self._work / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        units = data / "over/etc/systemd/system"
+        (units / "multi-user.target.wants").mkdir(parents=True)
+        (units / "sysinit.target.wants").mkdir()
+        (units / "sockets.target.wants").mkdir()
+        for unit, text in UNITS.items():
+            (units / unit).write_text(text)
+        for wants, unit in (
+            ("multi-user.target.wants", "trial-device.service"),
+            ("sysinit.target.wants", "trial-agent.service"),
+            ("sockets.target.wants", "trial-web.socket"),
+        ):
+            (units / wants / unit).symlink_to(f"../{unit}")
+        # An emulated machine that shares its processors stands still for longer than a real one ever may.
+        (data / "over/etc/systemd/system.conf.d").mkdir()
+        (data / "over/etc/systemd/system.conf.d/90-trial.conf").write_text(
+            "[Manager]\nRuntimeWatchdogSec=90s\nDefaultTimeoutStartSec=15min\n"
+        )
+        for unit in WATCHED if os.environ.get("VITALD_IMAGE_SLOW") else ():
+            (units / f"{unit}.service.d").mkdir()
+            (units / f"{unit}.service.d/slow.conf").write_text(SLOW)
+        (data / "over/etc/vitald").mkdir()
+        (data / "over/etc/vitald/vitald.toml").write_text(CONFIGURATION)
+        (data / "over/var/trial").mkdir(parents=True)
+        shutil.copy(HERE / "agent.py", data / "over/var/trial")
+        for place in [data, *data.rglob("*")]:
+            if not place.is_symlink():
+                place.chmod(0o755 if place.is_dir() else 0o644)
+        made = medium.data_partition(self._work / "data.img", DATA_MB, data)
+        first = medium.first_partition(self._machine, self._work / "first.img", self._work, made=True)
+        listed = medium.parts(self._machine, first, self._work / "root-first.img", ROOT_MB, DATA_MB)
+        listed[-1] = medium.Part("data", DATA_MB, "L", made)
+        return medium.disk(self.folder / f"{name}.img", listed)
+
+
+def _put(path: Path, text: str) -> None:
+    """A file of its own in the place of one that is linked from another tree."""
+    path.unlink()
+    path.write_text(text)
+
+
+# --- what is looked at after a cut -------------------------------------------------------------------------------
+
+
+def compared(guest, ack: dict) -> list[str]:
+    """What a box that was started after a cut says of its stores, against what it had acknowledged."""
+    wrong = [
+        f"{path}: {rows}"
+        for path, rows in guest.ask("sound", within=300)["sound"].items()
+        if rows != [["ok"]]
+    ]
+    if ack:
+        rows = guest.ask("ask", sql=_kept(ack), within=120)["rows"]
+        wrong += _missing(ack, rows[0] if isinstance(rows, list) and rows else rows)
+    return wrong
+
+
+def looked(disk: Path, folder: Path, ack: dict) -> list[str]:
+    """The same of a disk that was not started: its journal is replayed on a copy of the partition, the stores opened by SQLite here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "data.img"
+    part.unlink(missing_ok=True)
+    start = medium.ALIGNED + MACHINES["amd64"].first_mb + 2 * ROOT_MB
+    subprocess.run(
+        [
+            "dd",
+            f"if={disk}",
+            f"of={part}",
+            "bs=1M",
+            f"skip={start}",
+            f"count={DATA_MB}",
+            "conv=sparse",
+            "status=none",
+        ],
+        check=True,
+    )
+    checked = subprocess.run(["e2fsck", "-p", str(part)], capture_output=True, text=True, check=False)
+    if checked.returncode > 1:
+        return [f"the file system needs a person: {checked.stdout.strip()[-300:]}"]
+    wrong = []
+    for name in ("vitald.db", "box.db"):
+        for end in ("", "-wal"):
+            to = folder / f"{name}{end}"
+            to.unlink(missing_ok=True)
+            subprocess.run(
+                ["debugfs", "-R", f"dump /over/var/lib/vitald/{name}{end} {to}", str(part)],
+                capture_output=True,
+                check=False,
+            )
+            if not to.exists() or (end and not to.stat().st_size):
+                to.unlink(missing_ok=True)
+        (folder / f"{name}-shm").unlink(missing_ok=True)
+        if not (folder / name).exists():
+            wrong.append(f"{name} is not there")
+            continue
+        db = sqlite3.connect(folder / name)
+        try:
+            found = db.execute("PRAGMA integrity_check").fetchall()
+            if found != [("ok",)]:
+                wrong.append(f"{name}: {found[:3]}")
+            if name == "vitald.db" and ack:
+                wrong += _missing(ack, db.execute(_kept(ack)).fetchone())
+        except sqlite3.DatabaseError as error:
+            wrong.append(f"{name}: {error}")
+        finally:
+            db.close()
+    return wrong
+
+
+def _kept(ack: dict) -> str:
+    return (
+        f"SELECT (SELECT total(n) FROM chunks WHERE place <= {ack['place'] or 0}), "
+        f"(SELECT count(*) FROM events WHERE id <= {ack['events'] or 0})"
+    )
+
+
+def _missing(ack: dict, kept) -> list[str]:
+    if isinstance(kept, str) or kept is None:
+        return [f"the store cannot be asked: {kept}"]
+    wrong = []
+    if kept[0] < (ack["samples"] or 0):
+        wrong.append(f"{ack['samples']} samples were acknowledged, {kept[0]:.0f} are there")
+    if kept[1] < (ack["rows"] or 0):
+        wrong.append(f"{ack['rows']} events were acknowledged, {kept[1]} are there")
+    return wrong
