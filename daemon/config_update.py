@@ -12,6 +12,8 @@ class Update(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field("", pattern=r"^(https://.+)?$", description="Address of the file that says what there is")
+    url: str = Field(
+        "", pattern=r"^(https://.+)?$", description="Address of the file that says what there is"
+    )
     ca_file: Path | None = Field(None, description="Certificates to trust in place of the system's")
     max_mb: int = Field(2000, ge=1, description="Megabytes that a bundle may have")

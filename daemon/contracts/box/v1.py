@@ -190,6 +190,8 @@ class Firmware(Body):
 
     job: str = Field(min_length=1, max_length=100)
     version: str = Field(pattern=r"^[!-~]{1,16}$", description="As the device will say it")
-    url: str = Field(pattern=r"^https?://[!-~]{1,2000}$", description="Where the file is; range requests resume it")
+    url: str = Field(
+        pattern=r"^https?://[!-~]{1,2000}$", description="Where the file is; range requests resume it"
+    )
     size: int = Field(ge=1, le=8 << 20, description="Bytes")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
