@@ -147,6 +147,7 @@ All of it works over SSH, without a browser and without the sources. `--json` gi
 | what is attached; every port, its adapter, who holds it, whose bytes come in | `vitald devices`, `vitald devices --probe` |
 | what a device really says | `vitald capture PORT --seconds 10 -o FILE`, then `vitald decode FILE` |
 | what was logged | `vitald logs -f`, `--since -1h`, `--unit vitald` |
+| whether an update was kept, and which slot runs ([image.md](image.md)) | `vitald update` |
 | whether the configuration is right; what is not the default | `vitald config check`, `vitald config diff` |
 | with which certificate other machines see the pages, and until when | `vitald cert show`; `renew`, `csr`, `install` ([security.md](security.md)) |
 | how network and clock stand; setting them | `vitald net --reach`, `vitald time`; `vitald net set eth0 dhcp`, `vitald time zone Europe/Berlin`, `vitald time servers NAME` (`--show` first) |

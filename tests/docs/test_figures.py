@@ -32,6 +32,8 @@ def test_each_command_exists(command):
         case ["./dev", "soak", *names]:
             assert names
             assert all(there(f"tests.soak.{name}") for name in names)
+        case ["./dev", "image"]:
+            assert (ROOT / "image/build").exists()
         case ["./dev", "image-test", name]:
             assert there(f"tests.image.{name}")
         case ["./dev", "test", *paths]:

@@ -80,6 +80,7 @@ OF_A_CONCENTRATOR = {
     "motor 2000": lambda m: m.motor_rpm == 2000,
     "valve stuck": lambda m: m.faults == {"stuck_valve"},
     "compressor worn": lambda m: m.faults == {"worn_compressor"},
+    "fan stopped": lambda m: m.faults == {"still_fan"},
     "outlet blocked": lambda m: m.faults == {"blocked_outlet"},
     "power battery": lambda m: not m.on_mains,
     "battery 15": lambda m: m.battery_pct == 15,
@@ -102,7 +103,7 @@ def test_command_to_a_concentrator_does_what_it_says(outlets, line):
     assert obey(outlets, f"o2 {line}") == "ok"
     assert OF_A_CONCENTRATOR[line](machine)
     word = line.split()[0]
-    if word in {"valve", "compressor", "outlet"}:
+    if word in {"valve", "compressor", "outlet", "fan"}:
         assert obey(outlets, f"o2 {word} ok") == "ok"
         assert machine.faults == set()
 
