@@ -33,8 +33,8 @@ def stuck_advance(self, now_ns):
         time.sleep(3600)
     advance(self, now_ns)
 
-def stuck_round(self, now_ns):
-    went = round_(self, now_ns)
+def stuck_round(self, now_ns, **how):
+    went = round_(self, now_ns, **how)
     return went and not (what == "port" and wedged.is_set())
 
 def wedge(*_):
