@@ -281,31 +281,6 @@ async def test_a_patient_is_admitted_by_scanner_in_two_steps(
         assert box.patients.acts[-1].unknown
 
 
-async def test_two_identifiers_are_asked_for_and_compared(browser: Browser, box: Box) -> None:
-    async with screen(browser, viewport=TABLET) as page:
-        await page.goto(f"{box.site}bed/1/sessions")
-        await until(page, "d.sessions === '0'")
-        patient = {"full_name": "Łukasz Müller", "birth_date": "1970-03-01", "patient_id": "MRN-77"}
-        await page.evaluate(
-            """async ([path, patient]) => {
-                const { twoIdentifiers } = await import(path);
-                twoIdentifiers(patient).then((used) => { window.used = used; });
-            }""",
-            [await page.evaluate("document.querySelector('script[src*=sessions]').src.replace('sessions.js', 'identifiers.js')"), patient],
-        )  # fmt: skip
-        dialog = page.locator("dialog.identity")
-        await dialog.locator('[name="birth_date"]').fill("1970-03-01")
-        await dialog.get_by_role("button", name="Check").click()
-        await expect(dialog.locator(".note")).to_have_text("Enter two identifiers.")
-        await dialog.locator('[name="full_name"]').fill("John Doe")
-        await dialog.get_by_role("button", name="Check").click()
-        await expect(dialog.locator(".note")).to_contain_text("Full name does not fit")
-        await dialog.locator('[name="full_name"]').fill("müller, łukasz")
-        await dialog.get_by_role("button", name="Check").click()
-        await page.wait_for_function("() => window.used !== undefined")
-        assert await page.evaluate("window.used") == ["birth_date", "full_name"]
-
-
 async def test_a_technician_sees_errors_and_what_is_sent(browser: Browser, box: Box, findings: str) -> None:
     async with screen(browser, viewport=TABLET, role="technician") as page:
         await page.goto(f"{box.site}crashes")
