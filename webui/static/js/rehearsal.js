@@ -117,7 +117,12 @@ export class Rehearsal {
   async #send(method, body) {
     this.busy = true;
     try {
-      const response = await fetch("/api/rehearsal", { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(GIVE_UP_MS) });
+      const response = await fetch("/api/rehearsal", {
+        method,
+        headers: { "Content-Type": "application/json" },
+        body: body && JSON.stringify(body),
+        signal: AbortSignal.timeout(GIVE_UP_MS),
+      });
       if (!response.ok) throw new Error(response.status);
       this.#show(await response.json());
     } catch {
