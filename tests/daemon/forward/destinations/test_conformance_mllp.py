@@ -34,8 +34,8 @@ def _long(size):
 @every
 async def test_what_is_sent_arrives_bit_for_bit(case, place):
     async with opened(case, place) as destination:
-        for some in ([records.alarm(401)], [records.metrics(402)], [records.oxygen(403)]):
-            sealed = sealed_of(destination, some)
+        for kind in (records.alarm, records.metrics, records.oxygen):
+            sealed = sealed_of(destination, [kind(next(numbers))])
 
             assert await destination.send(sealed) == DONE
             assert case.arrived(sealed) == [sealed.data]
