@@ -29,14 +29,14 @@ def theirs(record, tmp_path_factory):
     """The path of each lead, from the top to the bottom of wfdb's page."""
     import matplotlib as mpl
     import wfdb
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     with mpl.rc_context({"path.simplify": False}):
         mpl.use("pdf")
         figure = wfdb.plot_wfdb(record=record, figsize=(11.69, 40.0), return_fig=True)
         file = tmp_path_factory.mktemp("wfdb") / "wfdb.pdf"
         figure.savefig(file)
-        pyplot.close(figure)
+        plt.close(figure)
     return sorted(_pdf.traces(file, least=5000), key=lambda one: np.median(one.y))
 
 
