@@ -16,7 +16,7 @@ PEOPLE = "/var/lib/vitald/box.db"
 said = threading.Lock()
 
 
-def say(out, **told):
+def say(out, /, **told):
     with said:
         os.write(out, (json.dumps(told) + "\n").encode())
 
