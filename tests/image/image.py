@@ -128,10 +128,8 @@ def first_start(guest: Guest, web: int) -> list[str]:
     wrong = []
     told("seconds from power-on to the guest's first word", round(guest.hello(BOOT_S)))
     frames = asyncio.run(waves(web, BOOT_S))
-    told(
-        "seconds from power-on to ten frames of waves over the page's port",
-        round(time.monotonic() - guest.began),
-    )
+    seen = f"{frames} frames of waves over the page's port"
+    told(f"seconds from power-on, {seen}", round(time.monotonic() - guest.began))
     up_s = guest.ask("first", within=BOOT_S)["up_s"]
     told("seconds from the kernel's start until a sample was seen in the store", up_s)
     if frames < FRAMES or up_s is None:
