@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from benchmarks.forward_full_disk import small_disk as mounted
 
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")  # the same examples on every run: a red test is a change, not a draw
@@ -23,3 +27,19 @@ def recordings() -> Path:
         f"VITALD_DATA={value} holds no mitdb"
     )
     return folder
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[..., Path]]:
+    """Mounts a small file system (benchmarks/forward_full_disk.py: `small_disk`). Skips where nobody may; not in CI."""
+    with ExitStack() as held:
+
+        def made(*asked: object, **more: object) -> Path:
+            try:
+                return held.enter_context(mounted(*asked, **more))  # type: ignore[arg-type]
+            except PermissionError as error:
+                if os.environ.get("CI") == "true":
+                    raise
+                pytest.skip(f"no file system can be mounted here: {error}")
+
+        yield made

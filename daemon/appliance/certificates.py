@@ -8,7 +8,6 @@ The folder and its group say whose they are: vitald-cert makes them, vitald-web 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from daemon.appliance import authority as made
 from daemon.appliance.authority import Pair
 from daemon.appliance.own_names import OwnNames
+from daemon.appliance.whole_file import replace_whole
 from daemon.config_web import AUTHORITY, SERVED, SHOWN, TOLD
 
 SECRET, ASKED = "authority.pem", "asked.pem"
@@ -165,24 +165,7 @@ class Certificates:
 
     def _write(self, name: str, data: bytes, mode: int) -> None:
         """Whole or not at all, also over a power cut; the folder's owner and group have it."""
-        path = self.folder / name
-        beside = path.with_name(f".{name}.new")
-        beside.unlink(missing_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            whose = self.folder.stat()
-            if os.geteuid() == 0:
-                os.fchown(descriptor, whose.st_uid, whose.st_gid)
-            os.fchmod(descriptor, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        beside.replace(path)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_whole(self.folder / name, data, mode, self.folder.stat())
 
 
 def renewed_from(certificate: x509.Certificate) -> datetime:

@@ -5,17 +5,16 @@ Comments and order stay as they are. What is written is checked first, appears w
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from daemon.appliance.whole_file import replace_whole
 from daemon.config import Config
 
 COPY = ".before"
@@ -128,26 +127,12 @@ def write(path: Path, text: str) -> Path:
     wrong = faults_of(text)
     if wrong:
         raise CannotSet(f"{wrong[0].key}: {wrong[0].text}" if wrong[0].key else wrong[0].text)
-    copy, fresh = path.with_name(path.name + COPY), path.with_name(f".{path.name}.new")
+    copy = path.with_name(path.name + COPY)
     before = path.read_bytes() if path.exists() else b""
     known = path.stat() if path.exists() else None
-    for target, data in ((copy, before), (fresh, text.encode())):
-        target.unlink(missing_ok=True)
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        with os.fdopen(handle, "wb") as file:
-            if known is not None:
-                os.fchmod(file.fileno(), known.st_mode & 0o7777)
-                with suppress(PermissionError):  # who is not root keeps it as its own
-                    os.fchown(file.fileno(), known.st_uid, known.st_gid)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    mode = 0o640 if known is None else known.st_mode & 0o7777
+    for target, data in ((copy, before), (path, text.encode())):
+        replace_whole(target, data, mode, known)
     return copy
 
 

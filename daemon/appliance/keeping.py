@@ -20,6 +20,7 @@ from pathlib import Path
 from daemon import __version__, journal
 from daemon.appliance import slots
 from daemon.appliance.surroundings import systemctl
+from daemon.appliance.whole_file import replace_whole
 from daemon.config import BadConfig, Config, load
 from daemon.control.client import ControlClient, NotAnswering
 from daemon.control.messages import State
@@ -50,11 +51,7 @@ def told(config: Config) -> dict[str, object]:
 
 def tell(config: Config, **values: object) -> None:
     """Write down more of the last update; a file that is whole or the one of before. Raises OSError."""
-    path = config.box.data / UPDATE
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(told(config) | values), encoding="utf-8")
-    part.chmod(0o640)
-    part.replace(path)
+    replace_whole(config.box.data / UPDATE, json.dumps(told(config) | values).encode(), 0o640)
 
 
 def not_kept(

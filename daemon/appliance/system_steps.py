@@ -6,13 +6,14 @@ written may fail (a cable that is not plugged); that is told, and what was writt
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from daemon.appliance.whole_file import replace_whole
 
 PROGRAM_WITHIN_S = 30.0
 
@@ -79,7 +80,8 @@ def carry_out(
         for step in steps:
             if isinstance(step, Write):
                 before.append(_kept(step.path))
-                _write(step.path, step.text.encode(), step.mode)
+                step.path.parent.mkdir(parents=True, exist_ok=True)
+                replace_whole(step.path, step.text.encode(), step.mode)
             else:
                 told += _ran(step, program)
         last()
@@ -89,7 +91,7 @@ def carry_out(
                 if data is None:
                     path.unlink(missing_ok=True)
                 else:
-                    _write(path, data, mode)
+                    replace_whole(path, data, mode)
         if isinstance(error, PermissionError):
             raise CannotDo(f"{error.filename}: only root may write there: say it with sudo") from None
         raise CannotDo(str(error)) from None
@@ -108,22 +110,3 @@ def _kept(path: Path) -> tuple[Path, bytes | None, int]:
         return path, path.read_bytes(), path.stat().st_mode & 0o7777
     except FileNotFoundError:
         return path, None, 0
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Whole or not at all, and safe from a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -160,7 +160,7 @@ def _sources() -> str:
 def _lay(machine: Machine, to: Path, *, version: str, keyring: Path, kiosk: bool, keys: Path | None) -> None:
     """What the image adds to Debian's packages, as a tree of its own: the files of root/, and what is said in them."""
     shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(HERE / "root", to, symlinks=True)
+    shutil.copytree(HERE / "laid", to, symlinks=True)
     if not kiosk:
         for name in ("systemd/system/vitald-kiosk.service", "sysusers.d/vitald-kiosk.conf"):
             (to / "usr/lib" / name).unlink()

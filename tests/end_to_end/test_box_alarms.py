@@ -39,14 +39,9 @@ class Troubled(Box):
 
 
 @pytest.fixture
-def box(tmp_path):
+def box(tmp_path, small_disk):
     """One whose data are on a file system of 48 MB."""
-    data = tmp_path / "data"
-    data.mkdir()
-    small = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(data)]
-    mounted = subprocess.run(small, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    small_disk(tmp_path, 48, "data")
     box = Troubled(tmp_path)
     text = box.config.read_text(encoding="utf-8").replace(
         "ballast_mb = 4", "ballast_mb = 4\nkeep_free_mb = 8"
@@ -58,7 +53,6 @@ def box(tmp_path):
         yield box
     finally:
         box.__exit__()
-        subprocess.run(["umount", "--lazy", str(data)], check=True)
 
 
 async def rows(client: ControlClient):

@@ -46,14 +46,14 @@ def test_the_script_reads_and_writes_what_the_states_are_kept_as():
 
 @pytest.mark.parametrize(
     "script",
-    ["root/etc/initramfs-tools/scripts/local-bottom/vitald", "root/etc/initramfs-tools/hooks/vitald"],
+    ["laid/etc/initramfs-tools/scripts/local-bottom/vitald", "laid/etc/initramfs-tools/hooks/vitald"],
 )
 def test_the_shell_can_read_the_scripts_of_the_initial_disk(script):
     assert subprocess.run(["sh", "-n", IMAGE / "disk" / script], check=False).returncode == 0
 
 
 def test_what_rauc_writes_is_what_the_disk_has():
-    text = (IMAGE / "disk/root/etc/rauc/system.conf").read_text()
+    text = (IMAGE / "disk/laid/etc/rauc/system.conf").read_text()
     for name in slots.SLOTS:
         assert f"device=/dev/disk/by-partlabel/root{name}\ntype=raw\nbootname={name}\n" in text
     assert "bundle-formats=verity" in text

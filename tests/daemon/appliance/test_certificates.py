@@ -183,7 +183,7 @@ def test_a_write_that_fails_leaves_what_was_there(files, monkeypatch):
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("daemon.appliance.certificates.os.fsync", full)
+    monkeypatch.setattr("daemon.appliance.whole_file.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         files.ensure(OWN, NOW + timedelta(days=300), clock_set=True)
     assert made_by(files) == before

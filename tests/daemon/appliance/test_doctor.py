@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from benchmarks.forward_full_disk import small_disk
 from daemon import words
 from daemon.appliance import machine
 from daemon.appliance.doctor import RUN, examine
@@ -117,24 +116,21 @@ def test_what_everybody_may_read_or_change_is_found_and_the_remedy_mends_it(conf
     assert ids("files", box(path)) == []
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 and os.environ.get("CI") != "true", reason="only root may mount a small disk"
-)
-def test_a_disk_that_is_full_that_is_read_only_and_that_has_no_room_for_files(config, tmp_path):
+def test_a_disk_that_is_full_that_is_read_only_and_that_has_no_room_for_files(config, tmp_path, small_disk):
     path = config("[store]\nkeep_free_mb = 50\n")
-    with small_disk(tmp_path, 60, "data", inodes=2000):
-        assert ids("disk", box(path)) == []
-        (tmp_path / "data/large").write_bytes(b"\0" * 20_000_000)
-        assert ids("disk", box(path)) == ["disk.low"]
-        (tmp_path / "data/larger").write_bytes(b"\0" * 30_000_000)
-        assert ids("disk", box(path)) == ["disk.full"]
-        (tmp_path / "data/large").unlink()
-        (tmp_path / "data/larger").unlink()
-        for n in range(1200):
-            (tmp_path / f"data/{n}").touch()
-        assert ids("disk", box(path)) == ["disk.inodes"]
-        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "data")], check=True)
-        assert ids("disk", box(path)) == ["disk.read_only"]
+    small_disk(tmp_path, 60, "data", inodes=2000)
+    assert ids("disk", box(path)) == []
+    (tmp_path / "data/large").write_bytes(b"\0" * 20_000_000)
+    assert ids("disk", box(path)) == ["disk.low"]
+    (tmp_path / "data/larger").write_bytes(b"\0" * 30_000_000)
+    assert ids("disk", box(path)) == ["disk.full"]
+    (tmp_path / "data/large").unlink()
+    (tmp_path / "data/larger").unlink()
+    for n in range(1200):
+        (tmp_path / f"data/{n}").touch()
+    assert ids("disk", box(path)) == ["disk.inodes"]
+    subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "data")], check=True)
+    assert ids("disk", box(path)) == ["disk.read_only"]
 
 
 def test_a_disk_that_is_not_there_that_is_slow_and_that_fails(config, tmp_path):

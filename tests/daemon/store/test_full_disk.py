@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,20 +22,9 @@ ALWAYS = ("boot-1", -(2**62), 2**62)
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, small_disk):
     """A folder on a file system of 24 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    return small_disk(tmp_path, 24, "small")
 
 
 def fill(folder: Path) -> Path:
