@@ -72,11 +72,11 @@ def of_error(error: NotAnswered) -> web.Response:
     return _response(error.problem, error.wait_s)
 
 
-def of_status(error: web.HTTPException) -> web.StreamResponse:
-    """What aiohttp or the guard before said, as a problem; what is none stays as it is."""
+def of_status(error: web.HTTPException) -> web.Response:
+    """What aiohttp or the guard before said, as a problem. Raises it again where it is none."""
     code = _BY_STATUS.get(error.status)
     if code is None:
-        return error
+        raise error
     made = response(code, (error.text or "").strip() if code != "not_found" else "")
     for name in (hdrs.ALLOW, hdrs.RETRY_AFTER):
         if name in error.headers:

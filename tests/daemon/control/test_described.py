@@ -17,9 +17,9 @@ from schemathesis.checks import not_a_server_error
 
 from benchmarks._box import Box
 from daemon.config import load
-from daemon.control.described import ROUTES, document
 from daemon.main import Daemon
 from tests.daemon.contracts.documents import FOLDER
+from tests.daemon.control.described import ROUTES, document
 
 EXAMPLES = 2
 """Requests made up for each route, good and bad ones each: so many keep the whole at some ten seconds. `./dev soak` makes more."""

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from daemon.control import described
 from tests.daemon.contracts.documents import asyncapi, openapi, schemas
+from tests.daemon.control import described
 from webui.api import table
 
 FOLDER = Path(__file__).parents[4] / "docs" / "contracts"
