@@ -23,6 +23,7 @@ from daemon import journal
 from daemon.appliance.notify import Notify
 from daemon.config import Config
 from daemon.control.nights import NightAsked
+from daemon.control.unix import listening
 from daemon.control.work import LoadState, RehearsalAsked, RehearsalState, StripAsked
 from daemon.dsp.display import DisplaySettings
 from daemon.dsp.ecg.tables import load_qrs_table
@@ -64,7 +65,7 @@ async def _until_stopped(config: Config) -> None:
 
 @asynccontextmanager
 async def working(config: Config) -> AsyncIterator[None]:
-    """Serve for as long as the context lasts. A socket left behind by a worker that died is replaced."""
+    """Serve for as long as the context lasts."""
     worker = Worker(config)
     app = web.Application(client_max_size=256 * 1024)
     app.router.add_post("/strip", worker.strip)
@@ -81,23 +82,16 @@ async def working(config: Config) -> AsyncIterator[None]:
     exports.add_to(app)
     desk = Desk(config)
     desk.add_to(app)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    socket = config.work_socket
-    try:
-        socket.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(socket)).start()
-        socket.chmod(0o660)
+    config.work_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    async with listening(config.work_socket, app):
         desk.start()
-        yield
-    finally:
-        worker.stop.set()
-        await cards.close()
-        await exports.close()
-        await desk.close()
-        await runner.cleanup()
-        socket.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            worker.stop.set()
+            await cards.close()
+            await exports.close()
+            await desk.close()
 
 
 class Worker:

@@ -6,8 +6,7 @@ import asyncio
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from daemon.control import acting
 from daemon.control.client import NotAnswering, NotPermitted
+from daemon.control.unix import Connected
 from daemon.words import say
 
 ACTS_REMEMBERED = 1000
@@ -58,25 +58,13 @@ async def told_from_disk(answer: Awaitable[BaseModel]) -> web.Response:
         raise web.HTTPBadRequest(text="a number is larger than can be kept") from None
 
 
-class SocketClient:
+class SocketClient(Connected):
     """The other end, as an asynchronous context manager.
 
     Everything raises `NotAnswering` where the daemon does not, and `NotPermitted` where whoever acts may not.
     """
 
     WITHIN_S = 6.0
-
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        timeout = aiohttp.ClientTimeout(total=self.WITHIN_S)
-        self._session = aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
 
     async def _ask(
         self,

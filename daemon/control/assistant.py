@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.control.client import NotAnswering
+from daemon.control.unix import Connected
 
 QUESTIONS = ("explain_numbers", "explain_statements", "what_is_measured")
 """What can be asked: fixed sentences, so that nobody types a name into them. Words: assistant.question.*, always sent in English."""
@@ -86,19 +86,8 @@ class AssistantPiece(_Message):
     again_s: float = 0.0
 
 
-class AssistantClient:
+class AssistantClient(Connected):
     """The other end, as an asynchronous context manager. Raises `NotAnswering` where the forwarder does not."""
-
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        self._session = aiohttp.ClientSession("http://vitald", connector=connector)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
 
     async def prepare(self, asked: AssistantAsked) -> AssistantPrepared:
         """What would be sent."""

@@ -10,9 +10,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import quote
 
 import aiohttp
@@ -20,6 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from daemon.control import acting
 from daemon.control.messages import Act, Acted, LimitsTold, Live, ScreensSeen, State
+from daemon.control.unix import Connected
 from daemon.words import say
 
 SILENT_AFTER_S = 2.5
@@ -29,11 +28,9 @@ MIN_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 0.25
 """A restarted daemon is shown again within about a second; longer waits look dead."""
 
-ANSWER_WITHIN_S = 3.0
 DEVICE_WITHIN_S = 12.0
 """A setting of a device is answered when the device has answered (server.py: ANSWERED_WITHIN_S)."""
 _LARGEST_MESSAGE = 1 << 20
-_BASE = "http://vitald"
 _LIVE: TypeAdapter[Live] = TypeAdapter(Annotated[Live, Field(discriminator="type")])
 
 log = logging.getLogger(__name__)
@@ -67,23 +64,10 @@ class Silence:
     """The daemon has stopped answering; the next `Said` or `WaveFrame` ends it."""
 
 
-class ControlClient:
+class ControlClient(Connected):
     """A client of the daemon's control socket, as an asynchronous context manager."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=str(self._socket)),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._session.close()
+    WITHIN_S = 3.0
 
     async def live(self) -> AsyncGenerator[Said | WaveFrame | Silence, None]:
         """Everything the daemon says, for ever, over as many connections as it takes."""
@@ -92,7 +76,7 @@ class ControlClient:
             try:
                 async with asyncio.timeout(SILENT_AFTER_S):
                     socket = await self._session.ws_connect(
-                        f"{_BASE}/live", max_msg_size=_LARGEST_MESSAGE, decode_text=False
+                        "/live", max_msg_size=_LARGEST_MESSAGE, decode_text=False
                     )
                 async with socket, aclosing(_listen(socket)) as events:
                     async for event in events:
@@ -110,7 +94,7 @@ class ControlClient:
 
     async def act(self, act: Act) -> Acted:
         """Hand in an operator's act; the answer says whether it was done. Raises `NotAnswering`."""
-        within_s = DEVICE_WITHIN_S if act.verb == "set_device" else ANSWER_WITHIN_S
+        within_s = DEVICE_WITHIN_S if act.verb == "set_device" else self.WITHIN_S
         body = act.model_dump_json().encode()
         return Acted.model_validate_json(await self._ask("POST", "/command", body, within_s))
 
@@ -123,11 +107,11 @@ class ControlClient:
         await self._ask("POST", "/screens", seen.model_dump_json().encode())
 
     async def _ask(
-        self, method: str, path: str, body: bytes | None = None, within_s: float = ANSWER_WITHIN_S
+        self, method: str, path: str, body: bytes | None = None, within_s: float = WITHIN_S
     ) -> bytes:
         headers = acting.headers() | ({"Content-Type": "application/json"} if body else {})
         asked = self._session.request(
-            method, _BASE + path, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=within_s)
+            method, path, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=within_s)
         )
         try:
             async with asked as response:

@@ -7,12 +7,12 @@ Prometheus' text.
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from daemon.control.unix import Connected
 
 StateWord = Literal["starting", "fault", "paused", "parked", "waiting", "sending", "idle"]
 
@@ -95,9 +95,6 @@ class Done(_Message):
     records: int = 0
 
 
-WITHIN_S = 10.0
-"""Counting what waits for days may take a second or two."""
-
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -109,22 +106,11 @@ class Unknown(Exception):
     """There is no such destination, or it does not run; the text says so."""
 
 
-class ForwardClient:
+class ForwardClient(Connected):
     """A client, as an asynchronous context manager. Everything raises `NotAnswering` where the forwarder does not."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        timeout = aiohttp.ClientTimeout(total=WITHIN_S)
-        self._session = aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._session.close()
+    WITHIN_S = 10.0
+    """Counting what waits for days may take a second or two."""
 
     async def told(self) -> Told:
         """How every destination is doing."""

@@ -16,6 +16,7 @@ from daemon.control.acting import Known, NobodyKnown, middleware, permitted_verb
 from daemon.control.asking import ActsOnce, first_fault, told
 from daemon.control.live import LiveHub, Subscription, displayed
 from daemon.control.messages import Act, Acted, ScreensSeen
+from daemon.control.unix import listening
 from daemon.words import say
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Server:
         self._readers: set[web.WebSocketResponse] = set()
 
     async def run(self, socket: Path, ready: Callable[[], None]) -> None:
-        """Listen until cancelled. A socket left behind by a daemon that died is replaced; group members may connect."""
+        """Listen until cancelled."""
         app = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[middleware(self._known)])
         app.router.add_get("/live", self._live)
         app.router.add_get("/status", self._status)
@@ -69,21 +70,14 @@ class Server:
         app.router.add_post("/screens", self._seen)
         for routes in self._more:
             routes.add_to(app)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            socket.unlink(missing_ok=True)
-            site = web.UnixSite(runner, str(socket))
-            await site.start()
-            socket.chmod(0o660)
+        async with listening(socket, app):
             ready()
-            await asyncio.Event().wait()
-        finally:
-            for reader in list(self._readers):
-                with suppress(Exception):
-                    await asyncio.wait_for(reader.close(), 0.5)
-            await runner.cleanup()
-            socket.unlink(missing_ok=True)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for reader in list(self._readers):
+                    with suppress(Exception):
+                        await asyncio.wait_for(reader.close(), 0.5)
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(text=self._hub.state().model_dump_json())

@@ -7,9 +7,7 @@ time: `POST /rehearsal` begins it, `GET /rehearsal` says how far it is, `DELETE 
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlencode
 
 import aiohttp
@@ -27,15 +25,12 @@ from daemon.control.review import (
     WhyAsked,
     WhyTold,
 )
-
-ANSWER_WITHIN_S = 20.0
-"""Longer than a strip takes on a busy box; who waits is a person."""
+from daemon.control.unix import Connected
 
 AGAIN_WITHIN_S = 90.0
 """Analysis over some minutes of twelve leads, or every stored second of two days."""
 
 LONGEST_H = 24.0
-_BASE = "http://worker"
 
 
 class _Message(BaseModel):
@@ -147,23 +142,11 @@ class NotThere(NotAnswering):
     """The worker answers that it has nothing like what was asked for."""
 
 
-class WorkClient:
+class WorkClient(Connected):
     """A client of the worker's socket, as an asynchronous context manager."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=str(self._socket)),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._session.close()
+    WITHIN_S = 20.0
+    """Longer than a strip takes on a busy box; who waits is a person."""
 
     async def strip(self, asked: StripAsked) -> bytes:
         """A strip, encoded as review/strip.py says. Raises `NotAnswering`."""
@@ -227,12 +210,12 @@ class WorkClient:
         return ImportState.model_validate_json(await self._ask("DELETE", "/import"))
 
     async def _ask(
-        self, method: str, path: str, message: BaseModel | None = None, within_s: float = ANSWER_WITHIN_S
+        self, method: str, path: str, message: BaseModel | None = None, within_s: float = WITHIN_S
     ) -> bytes:
         body = None if message is None else message.model_dump_json().encode()
         within = aiohttp.ClientTimeout(total=within_s)
         try:
-            async with self._session.request(method, _BASE + path, data=body, timeout=within) as response:
+            async with self._session.request(method, path, data=body, timeout=within) as response:
                 if response.status == 404:
                     raise NotThere(path)
                 response.raise_for_status()

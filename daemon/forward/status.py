@@ -23,6 +23,7 @@ from daemon.control.forwarding import (
     StateWord,
     Told,
 )
+from daemon.control.unix import listening
 from daemon.forward import ledger
 from daemon.forward.bookkeeping import Bookkeeping
 from daemon.forward.registry import Pulled, as_told
@@ -70,7 +71,7 @@ class Status:
         self._counting = asyncio.Lock()
 
     async def serve(self, socket: Path, ready: Callable[[], None]) -> None:
-        """Listen; a socket left behind is replaced, group members may connect."""
+        """Listen until cancelled."""
         app = web.Application(client_max_size=64 * 1024)
         app.router.add_get("/destinations", self._destinations)
         app.router.add_post("/destinations/{name}/{verb:pause|resume|retry}", self._act)
@@ -79,17 +80,9 @@ class Status:
         app.router.add_get("/metrics", self._metrics)
         for routes in self._more:
             routes.add_to(app)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            socket.unlink(missing_ok=True)
-            await web.UnixSite(runner, str(socket)).start()
-            socket.chmod(0o660)
+        async with listening(socket, app):
             ready()
             await asyncio.Event().wait()
-        finally:
-            await runner.cleanup()
-            socket.unlink(missing_ok=True)
 
     async def told(self) -> Told:
         """How everything is now."""

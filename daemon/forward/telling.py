@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from daemon.config import Destination
+from daemon.control import unix
 from daemon.control.clouds import CloudsSeen
 from daemon.forward.sender import Sender
 from daemon.forward.source import Heads
@@ -66,9 +67,7 @@ class Telling:
                 log.debug("forward: the daemon does not hear: %s", error)
 
     async def _tell(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=WITHIN_S)
-        connector = aiohttp.UnixConnector(path=str(self._socket))
-        async with aiohttp.ClientSession("http://vitald", connector=connector, timeout=timeout) as session:
+        async with unix.session(self._socket, WITHIN_S) as session:
             clouds = self.clouds(time.time_ns() // 1_000_000, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
             for path, body in (("/clouds", clouds.model_dump()), ("/confirmed", self.confirmed())):
                 if body:

@@ -58,7 +58,9 @@ def test_the_unix_sockets_are_those_of_the_configuration():
 
 
 def test_every_socket_that_code_opens_is_in_the_table():
-    opens = re.compile(r"TCPSite|SockSite|UnixSite|start_unix_server|start_server\(|create_server\(")
+    opens = re.compile(
+        r"TCPSite|SockSite|UnixSite|start_unix_server|start_server\(|create_server\(|with listening\("
+    )
     found = {
         path.relative_to(ROOT).as_posix()
         for room in ("daemon", "webui", "firmware_bridge")
@@ -68,6 +70,7 @@ def test_every_socket_that_code_opens_is_in_the_table():
 
     assert found == {
         "daemon/control/server.py",
+        "daemon/control/unix.py",  # how the daemon, the forwarder and the worker listen
         "daemon/forward/status.py",
         "daemon/signals/loudspeaker.py",
         "daemon/worker.py",
