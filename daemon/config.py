@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from daemon.config_hardware import Hardware
 from daemon.config_update import Update
 from daemon.config_web import Web
 
@@ -99,17 +100,6 @@ class Proof(_Table):
     hour: Annotated[
         int, Field(ge=0, le=23, description="Hour of the day (local) of one a day or less often")
     ] = 11
-
-
-class Hardware(_Table):
-    """What tells of the box's own supply."""
-
-    mains_file: Path | None = Field(
-        None, description="File that begins with 1 while the mains are there, with 0 when they are not"
-    )
-    ending_file: Path | None = Field(
-        None, description="File that begins with 1 when the supply is about to end: the daemon comes to rest"
-    )
 
 
 class Device(_Table):

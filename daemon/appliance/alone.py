@@ -8,12 +8,14 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from daemon.appliance.hardware import Inputs
+from daemon.appliance.hardware import inputs_of
+from daemon.appliance.notify import Notify
 from daemon.config import BadConfig, Config
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
+WAITS_USEC = 60_000_000
 
 
 def usable(folder: Path) -> None:
@@ -35,8 +37,15 @@ def hold_alone(lock: Path, held: ExitStack) -> None:
 
 def wait_while_ending(config: Config) -> None:
     """A daemon that came to rest because the supply ends is started again at once: it opens nothing before the supply is back."""
-    inputs = Inputs(config.hardware.mains_file, config.hardware.ending_file)
-    if inputs.ends():
-        log.warning("the supply ends: waiting for it to come back")
-    while inputs.ends():
-        time.sleep(LOOK_S)
+    inputs, notify = inputs_of(config.hardware), Notify()
+    try:
+        if inputs.ends():
+            log.warning("the supply ends: waiting for it to come back")
+        while inputs.ends():
+            # systemd gives a start only so long; this is no start that hangs.
+            notify.say(
+                "STATUS=the supply ends: waiting for it to come back", f"EXTEND_TIMEOUT_USEC={WAITS_USEC}"
+            )
+            time.sleep(LOOK_S)
+    finally:
+        inputs.close()

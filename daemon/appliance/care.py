@@ -14,7 +14,7 @@ from aiohttp import web
 
 from daemon import __version__
 from daemon.appliance import capture
-from daemon.appliance.hardware import LOOK_EVERY_S, Hardware, Inputs
+from daemon.appliance.hardware import LOOK_EVERY_S, Hardware, inputs_of
 from daemon.appliance.heartbeat import Heartbeat
 from daemon.appliance.notify import Notify
 from daemon.config import Config
@@ -82,8 +82,7 @@ class Care:
         self._began_ns = now()
         self._notify = notify or Notify()
         self._heartbeat = Heartbeat()
-        inputs = Inputs(config.hardware.mains_file, config.hardware.ending_file)
-        self._inputs = inputs
+        self._inputs = inputs = inputs_of(config.hardware)
         self._hardware = Hardware(inputs, tell, now)
         self.ticked = self._heartbeat.ticked
 
@@ -147,7 +146,9 @@ class Care:
         while True:
             if self._inputs.ends():
                 log.error("the supply ends: the daemon comes to rest")
+                self._inputs.close()
                 stop()
+                return
             if self._now() - looked_ns >= LOOK_EVERY_S * 1e9:
                 looked_ns = self._now()
                 self._hardware.look()

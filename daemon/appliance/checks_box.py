@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.appliance import machine
 from daemon.appliance.findings import Finding, found
-from daemon.appliance.hardware import HOT_C, SHORT_OF_MEMORY, STALLED_PCT, Inputs
+from daemon.appliance.hardware import HOT_C, POWER, SHORT_OF_MEMORY, STALLED_PCT, Inputs
 from daemon.appliance.surroundings import Surroundings
 from daemon.wallclock import EARLIEST_NS, believed
 
@@ -128,7 +128,8 @@ def supply(box: Surroundings) -> Iterator[Finding]:
         yield found("supply.low")
     elif bits & machine.UNDER_VOLTAGE_SINCE:
         yield found("supply.was_low")
-    if box.config is not None and Inputs(box.config.hardware.mains_file).mains_lost():
+    told = box.state is not None and any(fact.source == POWER for fact in box.state.facts)
+    if told or (box.config is not None and Inputs(box.config.hardware.mains_file).mains_lost()):
         yield found("supply.mains")
 
 

@@ -15,6 +15,9 @@ from daemon.words import say, table
 LATE_S = 2.0
 """A Tick comes ten times a second."""
 
+ONCE = ("vitald-health", "vitald-cert", "vitald-credentials", "vitald-setup", "vitald-waiting")
+"""Units that do one thing and end: none of them need run, and none may have failed."""
+
 STOPPED_S = 10.0
 MANY_ITEMS = 500
 """That wait for the daemon: some seconds of all devices."""
@@ -57,9 +60,11 @@ def processes(box: Surroundings) -> Iterator[Finding]:
     up_s = machine.uptime_s(box.root)
     if up_s is None:
         return
+    other = box.health is not None and box.health.version != daemon.__version__
     for unit, pid in box.pids.items():
         began_s = started_s(pid, box.root)
-        if began_s is not None and box.utc_ns() / 1e9 - up_s + began_s < installed_s - 1:
+        before = began_s is not None and box.utc_ns() / 1e9 - up_s + began_s < installed_s - 1
+        if before or (unit == "vitald" and other):
             yield found("processes.old", unit=unit)
 
 
@@ -87,12 +92,12 @@ def units(box: Surroundings) -> Iterator[Finding]:
     if box.config is not None:
         off = {"vitald-sound"} if not box.config.sound.enabled else set()
         off |= {"vitald-forward"} if not box.config.forward.enabled else set()
-    for unit in UNITS:
+    for unit in (*UNITS, *ONCE):
         told = box.systemctl("show", f"{unit}.service", "--property=LoadState,ActiveState,SubState,Result")
         state = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
         if not state or state.get("LoadState") == "not-found" or unit in off:
             continue
         if state.get("ActiveState") == "failed":
             yield found("units.failed", unit=unit, why=state.get("Result", ""))
-        elif state.get("ActiveState") != "active":
+        elif state.get("ActiveState") != "active" and unit not in ONCE:
             yield found("units.stopped", unit=unit, why=state.get("SubState", ""))

@@ -137,7 +137,9 @@ class Watch:
         return f"{_boot()} {os.getpid()}"
 
     def _account_for_last(self) -> None:
-        """The last process of this name that left its mark behind, in this boot, ended without a word."""
+        """What systemd has noted of the last process of this name; else one that left its mark behind, in this boot, ended without a word."""
+        if (report := noted(self.process, self.spool.folder)) is not None:
+            self.offer(report)
         boot, _, pid = _text(self.mark).partition(" ")
         if boot == _boot() and pid.isdecimal():
             if _lives(int(pid)):
@@ -185,6 +187,19 @@ def ended(process: str, fault: str) -> CrashReport:
     """A process has ended without a word; `fault` is what faulthandler wrote."""
     kind, frames = fault_of(fault)
     return of_end(process, "ended", kind or "killed", "", frames)
+
+
+def noted(process: str, folder: Path) -> CrashReport | None:
+    """What the unit of a process has left in the folder when it last stopped badly (ExecStopPost=), once; None where it has not.
+
+    A line for the shell to write: another Python would have to be started for it between the end of a process and its new beginning.
+    """
+    unit = next(name for name, known in UNITS.items() if known == process)
+    file = folder / f"{unit}.stopped"
+    result, code, status = [*_text(file).split(), "", "", ""][:3]
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)
+    return stopped(unit, result, code, status, folder)
 
 
 def stopped(unit: str, result: str, code: str, status: str, folder: Path) -> CrashReport | None:

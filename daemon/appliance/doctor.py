@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from daemon.appliance import checks_box, checks_network, checks_ports, checks_processes, checks_store
+from daemon.appliance import (
+    checks_box,
+    checks_network,
+    checks_ports,
+    checks_processes,
+    checks_store,
+    checks_update,
+)
 from daemon.appliance.findings import CHECKS, Finding, Grade, number
 from daemon.appliance.surroundings import Surroundings
 
@@ -29,6 +36,7 @@ RUN: Mapping[str, Check] = {
     "heat": checks_box.heat,
     "supply": checks_box.supply,
     "units": checks_processes.units,
+    "update": checks_update.slots,
 }
 
 

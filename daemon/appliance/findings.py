@@ -40,6 +40,7 @@ CHECKS: tuple[str, ...] = (
     "heat",
     "supply",
     "units",
+    "update",
 )
 """Names of the checks, in their order; the number of a check is its place, from 1 on."""
 
@@ -100,6 +101,13 @@ FINDINGS = MappingProxyType(
         "supply.mains": _WARN,
         "units.failed": _FAIL,
         "units.stopped": _FAIL,
+        "update.unreadable": _FAIL,
+        "update.no_good_slot": _FAIL,
+        "update.returned": _WARN,
+        "update.broken_off": _WARN,
+        "update.slot_bad": _WARN,
+        "update.restart": _WARN,
+        "update.waiting": _WARN,
     }
 )
 """Id of a finding ("check.what") -> how bad it is. Its words: "doctor.<id>", and "doctor.<id>.do" for what to do."""

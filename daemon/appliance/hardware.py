@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.appliance import machine
+from daemon.config_hardware import Hardware as Wanted
 from daemon.model.signals import Fact, FactState, Nanos
+from daemon.signals.gpio import InputLine
 
 log = logging.getLogger(__name__)
 
@@ -32,21 +34,39 @@ LOOK_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Files that tell of the supply; None where there is none. Both begin with 0 or 1, as GPIO and power_supply files do.
+    """What tells of the supply: a file, which begins with 0 or 1 as those of power_supply do, or a GPIO line; None where there is none.
 
     `mains`: 1 while the mains are there. `ending`: 1 when the supply is about to end.
     """
 
-    mains: Path | None = None
-    ending: Path | None = None
+    mains: Path | InputLine | None = None
+    ending: Path | InputLine | None = None
 
     def mains_lost(self) -> bool:
-        """Whether the mains are gone. A file that cannot be read says nothing."""
-        return self.mains is not None and _begins(self.mains) == "0"
+        """Whether the mains are gone. What cannot be read says nothing."""
+        return _read(self.mains) == "0"
 
     def ends(self) -> bool:
         """Whether the supply ends now, so that the box must be brought to rest."""
-        return self.ending is not None and _begins(self.ending) == "1"
+        return _read(self.ending) == "1"
+
+    def close(self) -> None:
+        """Give the lines back: the kernel lends each to one holder."""
+        for one in (self.mains, self.ending):
+            if isinstance(one, InputLine):
+                one.close()
+
+
+def inputs_of(wanted: Wanted) -> Inputs:
+    """The inputs as configured."""
+
+    def line(number: int | None, what: str) -> InputLine | None:
+        return None if number is None else InputLine(wanted.gpio_chip, number, f"vitald {what}")
+
+    return Inputs(
+        wanted.mains_file or line(wanted.mains_line, "mains"),
+        wanted.ending_file or line(wanted.ending_line, "ending"),
+    )
 
 
 class Hardware:
@@ -107,9 +127,16 @@ def _beyond(value: float | None, high: float, low: float) -> bool | None:
     return True if value >= high else None
 
 
-def _begins(path: Path) -> str:
+def _read(source: Path | InputLine | None) -> str:
+    """What a file begins with, or "0" or "1" of a line; "" where there is nothing, or it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(1).decode("ascii", "replace")
+        match source:
+            case None:
+                return ""
+            case InputLine():
+                return str(int(source.read()))
+            case _:
+                with source.open("rb") as file:
+                    return file.read(1).decode("ascii", "replace")
     except OSError:
         return ""

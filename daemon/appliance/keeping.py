@@ -50,8 +50,9 @@ def told(config: Config) -> dict[str, object]:
 
 
 def tell(config: Config, **values: object) -> None:
-    """Write down more of the last update; a file that is whole or the one of before. Raises OSError."""
-    replace_whole(config.box.data / UPDATE, json.dumps(told(config) | values).encode(), 0o640)
+    """Write down more of the last update; a file that is whole or the one of before, for technicians to read. Raises OSError."""
+    data = json.dumps(told(config) | values).encode()
+    replace_whole(config.box.data / UPDATE, data, 0o640, config.box.data.stat())
 
 
 def not_kept(
@@ -131,6 +132,8 @@ def settle(config: Config, now: slots.Started, found: Sequence[str]) -> int:
     KEPT.touch()
     if last.get("slot") == now.slot and "kept_at" not in last:
         tell(config, kept_at=utc, version=__version__)
+    elif last.get("waiting") is True or "withdrawn_at" in last:  # it was never tried (waiting.py)
+        log.info("the update that was installed was not tried")
     elif "slot" in last and last["slot"] != now.slot and not {"kept_at", "returned_at"} & set(last):
         tell(config, returned_at=utc)
     log.info("slot %s is good", now.slot)

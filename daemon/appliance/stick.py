@@ -32,11 +32,13 @@ FAILED = "failed.txt"
 def mounted(device: Path, program: Program = run_program) -> Iterator[Path]:
     """A stick's folder, while it is mounted. Raises `CannotDo`."""
     with tempfile.TemporaryDirectory(prefix="vitald-stick-") as folder:
+        failed = []
         for kind in KINDS:
             if not (said := program(("mount", "-t", kind, "-o", OPTIONS, str(device), folder))):
                 break
+            failed.append(said.replace(folder, kind))
         else:
-            raise CannotDo(f"{device} cannot be read as a stick with FAT: {said}")
+            raise CannotDo(f"{device} cannot be read as a stick with FAT: {'; '.join(failed)}")
         try:
             yield Path(folder)
         finally:

@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.config import Config
 from daemon.control.forwarding import Told
 from daemon.control.messages import State
 from daemon.control.technician import HealthTold
 from daemon.wallclock import kernel_is_synchronised
+
+if TYPE_CHECKING:
+    from daemon.appliance.update import Status
 
 UNITS = ("vitald", "vitald-sound", "vitald-web", "vitald-worker", "vitald-forward")
 
@@ -76,6 +80,7 @@ class Surroundings:
     """`config` None: it cannot be read, `bad_config` says why. `state` and `health` None: the daemon does not answer (`silent`).
 
     `root` is where proc, sys and etc are. `answers`: by unit, "" where the process answers, else why it does not.
+    `update` None: how the slots stand was not looked at.
     """
 
     config: Config | None
@@ -91,6 +96,7 @@ class Surroundings:
     told: Told | None = None
     misconfigured: Mapping[str, str] = field(default_factory=dict)
     reached: Sequence[Reached] = ()
+    update: Status | None = None
     utc_ns: Callable[[], int] = time.time_ns
     synchronised: Callable[[], bool] = kernel_is_synchronised
     synced_s: Callable[[Path], float] = synced_s

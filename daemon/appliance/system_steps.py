@@ -56,7 +56,7 @@ Step = Write | Run
 
 
 def run_program(words: Sequence[str]) -> str:
-    """Run it and wait; "" where it ended well, else its last line."""
+    """Run it and wait; "" where it ended well, else its last line (of mount(8): the one before its hint)."""
     path = shutil.which(words[0])
     if path is None:
         return f"{words[0]} is not installed"
@@ -66,7 +66,8 @@ def run_program(words: Sequence[str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{words[0]}: {error}"
-    said = (done.stderr or done.stdout).strip().splitlines()
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    said = [line for line in lines if not line.lstrip().startswith("dmesg(1) may")]
     return "" if done.returncode == 0 else f"{words[0]}: {said[-1] if said else f'code {done.returncode}'}"
 
 

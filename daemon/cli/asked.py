@@ -53,6 +53,8 @@ async def _ask_all(config: Config, path: Path) -> Asked:
         pid = listening_pid(socket)
         if pid:
             asked.pids[unit] = pid
+    if sounding := processes_of("sound", path):  # its socket is the daemon's alone
+        asked.pids["vitald-sound"] = sounding[0]
     return asked
 
 

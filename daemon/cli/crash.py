@@ -17,27 +17,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     show = acts.add_parser("show", help="exactly what is sent of one, as JSON")
     show.add_argument("fingerprint", help="its name in the list")
     acts.add_parser("test-mail", help="send a mail that shows that mail works")
-    note = acts.add_parser("note", help="for systemd (ExecStopPost): how a unit has stopped")
-    note.add_argument("unit", help="name of the unit")
     for sub in acts.choices.values():
         add_config(sub)
 
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
-    from daemon.appliance.crash import stopped
     from daemon.appliance.crash_queue import body_of
     from daemon.appliance.crash_spool import Spool
 
     spool = Spool(config.crash_data)
-    if options.act == "note":
-        result, code, status = (
-            os.environ.get(name, "") for name in ("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS")
-        )
-        report = stopped(options.unit, result, code, status, config.crash_data)
-        if report is not None:
-            spool.add(report)
-        return WELL
     if options.act == "test-mail":
         return _test_mail(options)
     if options.act == "show":

@@ -9,6 +9,7 @@ import json
 from daemon.appliance.doctor import Checked, examine
 from daemon.appliance.findings import Grade
 from daemon.appliance.surroundings import Reached, Surroundings
+from daemon.appliance.update import status as slots_now
 from daemon.cli import BAD_CONFIGURATION, NOT_WELL, WELL
 from daemon.cli.configured import add_config
 from daemon.config import BadConfig, Config, load
@@ -58,6 +59,7 @@ def surroundings(options: argparse.Namespace) -> Surroundings:
         answers=asked.answers,
         pids=asked.pids,
         told=asked.told,
+        update=slots_now(config),
         misconfigured=_misconfigured(config),
         reached=() if options.quick else reached(config, sign_in="vitald-forward" not in asked.pids),
     )

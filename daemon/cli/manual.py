@@ -148,6 +148,7 @@ All of it works over SSH, without a browser and without the sources. `--json` gi
 | what a device really says | `vitald capture PORT --seconds 10 -o FILE`, then `vitald decode FILE` |
 | what was logged | `vitald logs -f`, `--since -1h`, `--unit vitald` |
 | whether an update was kept, and which slot runs ([image.md](image.md)) | `vitald update` |
+| an update that must wait for the patient to go home | `sudo vitald update install FILE --when-discharged`; `vitald update withdraw` |
 | whether the configuration is right; what is not the default | `vitald config check`, `vitald config diff` |
 | with which certificate other machines see the pages, and until when | `vitald cert show`; `renew`, `csr`, `install` ([security.md](security.md)) |
 | how network and clock stand; setting them | `vitald net --reach`, `vitald time`; `vitald net set eth0 dhcp`, `vitald time zone Europe/Berlin`, `vitald time servers NAME` (`--show` first) |
@@ -175,9 +176,10 @@ card keeps what was on it until it is overwritten: where that matters, the data 
 
 ## The box's own supply
 
-`[hardware]` in the configuration names two files. `mains_file` (a file of `/sys/class/power_supply`, or an exported GPIO line) makes
-POWER LOST an alarm. When `ending_file` begins with `1`, the daemon stores what it has, closes its ports and databases, and waits, without
-opening anything, until it is `0` again. Heat, undervoltage (Raspberry Pi firmware) and shortage of memory are alarms of their own.
+`[hardware]` in the configuration names two inputs, each a file (one of `/sys/class/power_supply`) or a GPIO line. `mains_file` or `mains_line`
+makes POWER LOST an alarm. When `ending_file` begins with `1`, or `ending_line` is high, the daemon writes so into the log, stores what it
+has, closes its ports and databases, and waits, without opening anything, until the supply is back; the loudspeaker sounds its failure tone
+meanwhile, because nobody watches over the beds. Heat, undervoltage (Raspberry Pi firmware) and shortage of memory are alarms of their own.
 
 ## What systemd hears
 

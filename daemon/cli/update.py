@@ -1,8 +1,9 @@
 """`vitald update`: how the slots stand, and the box's own updates: look at a bundle, install it, go back.
 
 status: the slots and what became of the last update. verify FILE: signature and every byte. install [FILE]: from a file, or what
-`[update]` of the configuration names; refused while a patient is admitted unless --force. check: whether there is a newer one.
-rollback: the slot of before at the next start.
+`[update]` of the configuration names; refused while a patient is admitted unless --force, or --when-discharged: then the box starts
+anew by itself once nobody has been admitted for five minutes. withdraw: an update that waits for that is not tried. check: whether
+there is a newer one. rollback: the slot of before at the next start.
 """
 
 from __future__ import annotations
@@ -12,24 +13,27 @@ import asyncio
 import json
 import logging
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from daemon.appliance import keeping, pulling, slots, update
+from daemon.appliance import keeping, pulling, slots, update, waiting
+from daemon.appliance.surroundings import systemctl
 from daemon.cli import NOT_WELL, WELL, BadInput
 from daemon.cli.configured import add_config, config_of
 from daemon.cli.factory_reset import admitted
 from daemon.config import Config
 from daemon.control.client import ControlClient, NotAnswering
 from daemon.control.messages import State
+from daemon.control.people import Note, PeopleClient
 from daemon.words import say
 
 log = logging.getLogger("vitald.update")
 
 MEGABYTE = 1_000_000
-ACTS = ("status", "verify", "install", "check", "rollback")
+ACTS = ("status", "verify", "install", "withdraw", "check", "rollback")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("act", nargs="?", choices=ACTS, default="status", help="what to do (default: status)")
     parser.add_argument("file", nargs="?", type=Path, help="a bundle, on a stick for instance")
     parser.add_argument("--force", action="store_true", help="also while a patient is admitted")
+    parser.add_argument(
+        "--when-discharged",
+        action="store_true",
+        help="install: write it now, and start it when nobody has been admitted for five minutes",
+    )
     parser.add_argument("--restart", action="store_true", help="start the box anew at once")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
 
@@ -45,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     if options.file is not None and not options.file.is_file():
         raise BadInput(say("update.no_file", file=str(options.file)))
+    if options.when_discharged and (options.force or options.restart or options.act != "install"):
+        raise BadInput(say("update.either"))
     if options.act == "verify" and options.file is None:
         raise BadInput(say("update.which"))
     try:
@@ -100,6 +111,10 @@ def _lines(told: update.Status) -> Iterator[str]:
 def outcome(last: Mapping[str, Any]) -> str:
     """The line on the last update."""
     values = {"before": str(last.get("before", "?")), "to": str(last.get("to", "?"))}
+    if last.get("waiting") is True:
+        return say("update.last.waiting", **values)
+    if "withdrawn_at" in last:
+        return say("update.last.withdrawn", at=str(last["withdrawn_at"]), **values)
     if "rolled_back_at" in last:
         return say("update.last.rolled_back", at=str(last["rolled_back_at"]))
     if "kept_at" in last:
@@ -131,20 +146,25 @@ def _verify(options: argparse.Namespace, config: Config) -> int:
 
 def _install(options: argparse.Namespace, config: Config) -> int:
     beds = admitted(config, options.config)
-    if beds and not options.force:
+    if beds and not (options.force or options.when_discharged):
         return _refused(options, "admitted", ", ".join(beds))
     if os.geteuid() != 0:
         return _refused(options, "not_root", "")
-    if beds:
-        log.warning("an update is installed while somebody is admitted at %s", ", ".join(beds))
     rauc = update.Rauc()
-    rauc.now()
+    now = rauc.now()
     file = options.file or _pulled(options, config)
     if not options.json:
         print(say("update.installs", file=file.name), flush=True)
     found = update.install(config, rauc, file, _streaming(config))
     if options.file is None:
         file.unlink()
+    how = "when_discharged" if options.when_discharged else "forced" if beds else "installed"
+    _noted(config, "update_installed", version=found.version, how=how, beds=beds)
+    if options.when_discharged:
+        waiting.begin(config, now)
+        systemctl("start", "--no-block", waiting.UNIT)
+        _say(options, {**asdict(found), "waiting": True}, say("update.waits", version=found.version))
+        return WELL
     _say(options, asdict(found), say("update.installed", version=found.version))
     if options.restart:
         update.restart(rauc.now())
@@ -199,13 +219,46 @@ def _rollback(options: argparse.Namespace, config: Config) -> int:
         return _refused(options, "not_root", "")
     rauc = update.Rauc()
     slot = update.rollback(config, rauc)
+    _noted(config, "update_rolled_back", slot=slot, how="forced" if beds else "", beds=beds)
     _say(options, {"slot": slot}, say("update.rolls_back", slot=slot))
     if options.restart:
         update.restart(rauc.now())
     return WELL
 
 
-_ACTS = {"status": _status, "verify": _verify, "install": _install, "check": _check, "rollback": _rollback}
+def _withdraw(options: argparse.Namespace, config: Config) -> int:
+    if os.geteuid() != 0:
+        return _refused(options, "not_root", "")
+    version = str(keeping.told(config).get("to", ""))
+    slot = waiting.withdraw(config, update.Rauc().now())
+    _noted(config, "update_withdrawn", version=version, slot=slot)
+    _say(options, {"slot": slot, "version": version}, say("update.withdrawn", version=version))
+    return WELL
+
+
+_ACTS = {
+    "status": _status,
+    "verify": _verify,
+    "install": _install,
+    "withdraw": _withdraw,
+    "check": _check,
+    "rollback": _rollback,
+}
+
+
+def _noted(config: Config, act: str, **body: Any) -> None:
+    """Into the audit, by the daemon, which alone writes it. `login`: who became root for it, as far as sudo tells."""
+    body = {name: value for name, value in body.items() if value} | {"login": os.environ.get("SUDO_USER", "")}
+    log.warning("%s: %s", act, body)
+
+    async def noted() -> None:
+        async with PeopleClient(config.box.socket) as client:
+            await client.note(Note(id=str(uuid.uuid4()), act=act, subject="box", body=body))
+
+    try:
+        asyncio.run(noted())
+    except NotAnswering as error:
+        log.error("the daemon does not answer, so the audit does not have it: %s", error)  # noqa: TRY400 - a state of the box
 
 
 def _say(options: argparse.Namespace, told: dict[str, Any], *lines: str) -> None:

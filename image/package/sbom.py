@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 
@@ -39,6 +40,10 @@ def sbom(site: Path, version: str) -> str:
     document = json.loads(told)
     own = {"vitald", "pip", "setuptools"}
     document["components"] = [one for one in document.get("components", []) if one["name"] not in own]
+    texts = {one.name: one.metadata.get("License", "") for one in distributions(path=[str(site)])}
+    for one in document["components"]:
+        if not one.get("licenses") and (known := _licence(texts.get(one["name"], ""))):
+            one["licenses"] = [{"license": {"id": known}}]
     document["dependencies"] = [
         one for one in document.get("dependencies", []) if one["ref"].split("==")[0] not in own
     ]
@@ -58,6 +63,12 @@ def sbom(site: Path, version: str) -> str:
     )
     document["dependencies"].sort(key=lambda one: one["ref"])
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def _licence(text: str) -> str:
+    """The name of a licence whose whole text, or whose plain name, stands in the library's head; "" for another."""
+    words = " ".join(text.split())
+    return "Apache-2.0" if words.startswith("Apache License") and "2.0" in words[:60] else ""
 
 
 def _interpreter_of(site: Path, folder: Path) -> Path:

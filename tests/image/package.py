@@ -17,6 +17,27 @@ BEFORE = "0.0.1"
 """The version before, made of the same sources: its number is all that it differs in."""
 
 INSIDE_S = 1800.0
+INSIDE = ("inside", "asking", "probe", "setting_up")
+"""What runs within the root."""
+
+STICK = {
+    "vitald-setup.toml": """[box]
+name = "Trial of the stick"
+[web]
+host = "10.9.0.1"
+[credentials]
+cloud-key = "credentials/cloud-key"
+[[people]]
+full_name = "Anna Admin"
+role = "admin"
+code = "abcd-efgh-jkmn-pqrs"
+[[people]]
+full_name = "Nora Nurse"
+role = "nurse"
+code = "bcde-fghj-kmnp-qrst"
+""",
+    "credentials/cloud-key": "of the stick",
+}
 
 ELF = {"amd64": 62, "arm64": 183}
 """Numbers of processors in a library's head (elf(5), e_machine)."""
@@ -70,7 +91,7 @@ def trial(suite: str, python: str, folder: Path, old: Path, new: Path) -> list[s
     root = trees.fresh(suite, folder)
     (root / "trial").mkdir()
     here = Path(__file__)
-    for file in (*(here.with_name(f"{name}.py") for name in ("inside", "asking", "probe")), old, new):
+    for file in (*(here.with_name(f"{name}.py") for name in INSIDE), old, new):
         shutil.copy(file, root / "trial")
     # The installation is what a technician does; what it needs from the mirror is fetched before, and not counted.
     install = f"""export DEBIAN_FRONTEND=noninteractive
@@ -80,7 +101,8 @@ apt-get install -y -qq /trial/{old.name}
 echo '{{"figure": "seconds of the installation", "value": '$(( ($(date +%s%N) - began) / 100000000 ))'e-1}}' >> /trial/found
 python{python} /trial/inside.py first /trial/{new.name} || echo '{{"check": "looking", "well": false, "detail": "see /trial/out"}}' >> /trial/found"""
     trees.fetch(root, f"/trial/{old.name}")
-    trees.boot(root, install, within_s=INSIDE_S)
+    with trees.stick(folder / f"{suite}.stick", STICK) as device:
+        trees.boot(root, install, within_s=INSIDE_S, stick=device)
     trees.boot(
         root,
         f"export DEBIAN_FRONTEND=noninteractive\npython{python} /trial/inside.py second"

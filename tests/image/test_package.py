@@ -75,10 +75,15 @@ def test_the_requirements_of_every_release_are_there_with_their_hashes() -> None
 
 
 def test_the_list_of_parts_names_each_library_once(tmp_path: Path) -> None:
-    for name in ("alpha", "beta"):
+    said = {
+        "alpha": "License: Apache License 2.0\n",
+        "beta": "License:     Apache License\n        Version 2.0, January 2004\n",
+        "gamma": "License: of our own\n",
+    }
+    for name, licence in said.items():
         (tmp_path / f"{name}-1.2.dist-info").mkdir()
         (tmp_path / f"{name}-1.2.dist-info/METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n"
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n{licence}"
         )
 
     text = sbom.sbom(tmp_path, "3.0")
@@ -88,7 +93,10 @@ def test_the_list_of_parts_names_each_library_once(tmp_path: Path) -> None:
     assert [(one["name"], one["version"]) for one in document["components"]] == [
         ("alpha", "1.2"),
         ("beta", "1.2"),
+        ("gamma", "1.2"),
     ]
+    licences = [json.dumps(one.get("licenses", "")) for one in document["components"]]
+    assert ["Apache-2.0" in one for one in licences] == [True, True, False]
     assert document["metadata"]["component"]["version"] == "3.0"
     assert text == sbom.sbom(tmp_path, "3.0"), "the same twice"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
@@ -34,11 +36,12 @@ def fresh(suite: str, folder: Path) -> Path:
     return root
 
 
-def boot(root: Path, script: str, *, within_s: float, early: bool = False) -> None:
+def boot(root: Path, script: str, *, within_s: float, early: bool = False, stick: Path | None = None) -> None:
     """Start systemd in the root, run `script` (a shell's) as a service, and wait until it has powered the root off.
 
     With `early` it runs as soon as a service can. The root has a network of its own with nothing in it, so that no port of this
     machine is in its way, and PrivateNetwork= can be had: systemd leaves it out without a word of failure where it cannot.
+    `stick` is a device that is there as /dev/vitald-stick.
     """
     units = root / "etc/systemd/system"
     (root / "trial").mkdir(exist_ok=True)
@@ -51,7 +54,28 @@ def boot(root: Path, script: str, *, within_s: float, early: bool = False) -> No
         place.unlink()
     wants.mkdir(exist_ok=True)
     (wants / "trial.service").symlink_to("../trial.service")
-    _nspawn(root, "--private-network", "--boot", within_s=within_s)
+    plugged = [f"--bind={stick}:/dev/vitald-stick"] if stick is not None else []
+    _nspawn(root, "--private-network", *plugged, "--boot", within_s=within_s)
+
+
+@contextmanager
+def stick(image: Path, files: Mapping[str, str]) -> Iterator[Path]:
+    """A disk with these files on it, as a device (root). This machine's kernel knows ext4 and need not know FAT."""
+    folder = image.with_suffix(".files")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    image.unlink(missing_ok=True)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(folder), str(image), "8M"], check=True)
+    made = subprocess.run(
+        ["losetup", "--find", "--show", str(image)], check=True, capture_output=True, text=True
+    )
+    device = Path(made.stdout.strip())
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", str(device)], check=True)
 
 
 def fetch(root: Path, package: str) -> None:

@@ -79,6 +79,15 @@ WHY_HERE = {
         "SystemCallFilter_privileged",
     ): "`chown`, for what it leaves for the daemon, and nothing else of them",
     ("vitald-stick@", "SystemCallFilter_privileged"): "some of the calls for mounting are counted here too",
+    (
+        "vitald-waiting",
+        "CapabilityBoundingSet_CAP_DAC_FOWNER_IPC_OWNER",
+    ): "the daemon's folder is closed to everybody else, root without this right too",
+    ("vitald-waiting", "ProcSubset"): "which slot runs stands in /proc/cmdline",
+    (
+        "vitald-waiting",
+        "PrivateUsers",
+    ): "to be root for systemd and the boot partition it must be root outside",
     ("vitald-setup", "PrivateUsers"): "to be root for systemd and the files in /etc it must be root outside",
     ("vitald-stick@", "PrivateUsers"): "to be root for systemd and the files in /etc it must be root outside",
 }
@@ -99,6 +108,8 @@ NOTES = {
     "carried out here (vitald-setup.path). Only names, beds, serial number and clock can be asked for this way.",
     "vitald-stick@": "Begun by udev for a USB stick called VITALD. Where somebody has an account it ends before the stick is "
     "mounted; else it is mounted read-only, in a name space of its own.",
+    "vitald-waiting": "Runs where an update waits until nobody is admitted (`vitald update install --when-discharged`), on boxes "
+    "with slots alone.",
     "vitald-credentials": "Restarts the forwarder when a secret has been renewed (vitald-credentials.path).",
 }
 

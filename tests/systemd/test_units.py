@@ -129,6 +129,13 @@ def test_the_journal_has_bounds() -> None:
     assert {"SystemMaxUse", "SystemKeepFree", "RuntimeMaxUse"} <= set(kept)
 
 
+def test_the_machines_own_watchdog_is_armed_for_what_a_raspberry_pi_can_count() -> None:
+    said = re.findall(r"^RuntimeWatchdogSec=(\d+)s$", text("system.conf.d/60-vitald.conf"), re.MULTILINE)
+
+    assert len(said) == 1
+    assert 5 <= int(said[0]) < 15, "bcm2835_wdt counts to 15 s"
+
+
 def test_udev_rules_are_well_formed() -> None:
     pair = r'[A-Z]+(?:\{[\w/]+\})?\s*(?:==|!=|\+=|:=|=)\s*"[^"]*"'
     for line in text("udev/60-vitald.rules").splitlines():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import logging
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -299,6 +300,32 @@ def test_a_process_that_went_without_a_word_is_accounted_for_at_the_next_start(t
     assert (report.process, report.kind) == ("daemon", "ended")
     assert report.error_type == {"SIGKILL": "killed", "SIGABRT": "Aborted"}[how]
     assert bool(report.frames) == (how == "SIGABRT")
+
+
+@pytest.mark.parametrize(
+    ("unit", "process"), [(unit, process) for unit, process in sorted(crash.UNITS.items())]
+)
+def test_what_a_unit_notes_of_a_bad_end_is_a_report_at_the_next_start_and_of_a_good_one_nothing(
+    tmp_path, unit, process
+):
+    """The line of the unit itself, as systemd runs it."""
+    text = (Path(__file__).parents[3] / f"systemd/{unit}.service").read_text()
+    line = text.split("ExecStopPost=-", 1)[1].split("\n", 1)[0]
+    words = shlex.split(line.replace("%p", unit).replace("/var/lib/vitald-crash", str(tmp_path)))
+    words = [word.replace("$$", "$") for word in words]
+
+    def ends(result, code, status):
+        told = {"SERVICE_RESULT": result, "EXIT_CODE": code, "EXIT_STATUS": status}
+        subprocess.run(words, env=told, check=False)
+        return crash.noted(process, tmp_path)
+
+    assert ends("success", "exited", "0") is None
+    report = ends("watchdog", "killed", "ABRT")
+    assert (report.process, report.kind, report.error_type) == (process, "stopped", "watchdog")
+    assert report.error_message == "killed ABRT"
+    assert crash.noted(process, tmp_path) is None, "once"
+    (tmp_path / f"{unit}.stopped").write_text("\0 Zaubermann Anna")
+    assert crash.noted(process, tmp_path) is None, "what systemd does not say is not told"
 
 
 def test_threads_loops_and_finalizers_are_heard(tmp_path):

@@ -9,6 +9,8 @@ import socket
 import ssl
 import stat
 import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+import daemon
 from daemon import words
 from daemon.appliance import machine
 from daemon.appliance.doctor import RUN, examine
@@ -25,10 +28,11 @@ from daemon.appliance.findings import CHECKS, FINDINGS, found, number
 from daemon.appliance.surroundings import Surroundings
 from daemon.cli.doctor import reached
 from daemon.config import load
+from daemon.control.messages import FactSeen, State
 from daemon.control.technician import HealthTold, SoundTold
 
 NOW_S = 1_800_000_000
-HEALTH = HealthTold(version="1", pid=1, up_s=60.0, tick_age_s=0.05, waiting=0, overflowed=0)
+HEALTH = HealthTold(version=daemon.__version__, pid=1, up_s=60.0, tick_age_s=0.05, waiting=0, overflowed=0)
 
 
 @pytest.fixture
@@ -192,6 +196,10 @@ def test_mains_that_are_gone(config, tmp_path):
     (tmp_path / "online").write_text("0")
     path = config(f'[hardware]\nmains_file = "{tmp_path}/online"\n')
     assert ids("supply", box(path, root=tmp_path)) == ["supply.mains"]
+    state = State.model_construct(facts=[FactSeen.model_construct(source="power")])
+    assert ids("supply", box(config(), root=tmp_path, state=state)) == ["supply.mains"], (
+        "a line is the daemon's"
+    )
 
 
 def test_a_port_that_another_process_holds_is_named_with_that_process(config, tmp_path):
@@ -248,6 +256,36 @@ def test_units_that_failed_or_do_not_run_where_systemd_does(config, tmp_path):
         config(), root=tmp_path, systemctl=lambda _show, unit, _what: states.get(unit, "ActiveState=active")
     )
     assert ids("units", around) == ["units.failed", "units.stopped"]
+
+
+def test_a_process_of_before_the_upgrade_is_told_to_be_begun_anew(config, monkeypatch, tmp_path):
+    """Two real processes: one that was there when the files were replaced, one that came after."""
+    installed = tmp_path / "daemon"
+    installed.mkdir()
+    monkeypatch.setattr(daemon, "__file__", str(installed / "__init__.py"))
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleeping) as before:
+        time.sleep(2.5)  # starts are told apart by more than a second
+        (installed / "__init__.py").touch()
+        with subprocess.Popen(sleeping) as after:
+            pids = {"vitald": after.pid, "vitald-web": before.pid, "vitald-sound": before.pid}
+            around = Surroundings(load(config()), tmp_path, pids=pids, health=HEALTH)
+            found_ = list(RUN["processes"](around))
+            other = Surroundings(
+                load(config()),
+                tmp_path,
+                pids={"vitald": after.pid},
+                health=HEALTH.model_copy(update={"version": "0"}),
+            )
+            told = list(RUN["processes"](other))
+            after.kill()
+        before.kill()
+    assert [(one.id, one.values["unit"]) for one in found_] == [
+        ("processes.old", "vitald-web"),
+        ("processes.old", "vitald-sound"),
+    ]
+    assert found_[0].remedy == "`systemctl restart vitald-web`."
+    assert [(one.id, one.values["unit"]) for one in told] == [("processes.old", "vitald")]
 
 
 # --- certificates and clouds ---------------------------------------------------------------------------------

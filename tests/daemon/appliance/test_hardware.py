@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from daemon.appliance import machine
-from daemon.appliance.hardware import Hardware, Inputs
+from daemon.appliance.hardware import Hardware, Inputs, inputs_of
+from daemon.config_hardware import Hardware as Wanted
 from daemon.model.signals import FactState
+from daemon.signals.gpio import InputLine
 
 GB = 1_000_000
 
@@ -90,3 +92,21 @@ def test_the_end_of_the_supply_is_read_from_its_file(tmp_path):
     ending.write_text("1")
     assert inputs.ends()
     assert not Inputs().ends()
+
+
+def test_lines_of_a_chip_are_read_as_files_are_and_a_chip_that_is_not_there_says_nothing(monkeypatch):
+    away = inputs_of(Wanted(gpio_chip="/nowhere", mains_line=17, ending_line=18))
+    assert (away.mains_lost(), away.ends()) == (False, False)
+
+    high = {17: True, 18: False}
+    monkeypatch.setattr(InputLine, "read", lambda line: high[line._number])
+    inputs = inputs_of(Wanted(mains_line=17, ending_line=18))
+    assert (inputs.mains_lost(), inputs.ends()) == (False, False)
+    high = {17: False, 18: True}
+    assert (inputs.mains_lost(), inputs.ends()) == (True, True)
+    inputs.close()
+
+
+def test_a_file_goes_before_a_line(tmp_path):
+    (tmp_path / "online").write_text("0\n")
+    assert inputs_of(Wanted(mains_file=tmp_path / "online", mains_line=3)).mains_lost()

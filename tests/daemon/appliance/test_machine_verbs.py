@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +105,41 @@ def test_processes_are_found_by_their_verb_and_configuration(tmp_path):
     assert processes_of("web", Path("/x.toml"), tmp_path) == [7]
     assert processes_of("web", Path("/y.toml"), tmp_path) == [8]
     assert processes_of("work", Path("/x.toml"), tmp_path) == []
+
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+def doctor(config, *before, **environment):
+    """What it finds, as a process of its own."""
+    words = [
+        *before,
+        sys.executable,
+        "-m",
+        "daemon.cli",
+        "doctor",
+        "--quick",
+        "--json",
+        "--config",
+        str(config),
+    ]
+    done = subprocess.run(
+        words, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    checks = json.loads(done.stdout)["checks"]
+    return {one["id"]: one["remedy"] for check in checks for one in check["findings"]}
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
+def test_the_doctor_on_a_machine_that_woke_in_1970(config):
+    found = doctor(config, LD_PRELOAD=str(LIBRARY), FAKETIME="@1970-01-02 00:00:00", DONT_FAKE_MONOTONIC="1")
+    assert "vitald time set" in found["clock.never_set"]
+    assert "clock.never_set" not in doctor(config)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network without a cable")
+def test_the_doctor_on_a_machine_without_a_network(config):
+    config.write_text(f'{config.read_text()}[web]\nhost = "0.0.0.0"\n')
+    bare = ("unshare", "--net", "sh", "-c", 'mount -t sysfs none /sys && exec "$@"', "sh")
+    found = doctor(config, "unshare", "--mount", *bare)
+    assert "vitald net" in found["network.down"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from daemon.appliance.heartbeat import Heartbeat
 from daemon.appliance.notify import Notify
+from daemon.cli import main
 
 WATCHDOG_USEC = 2_000_000
 
@@ -193,7 +195,7 @@ def daemon(ears, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["loop", "acquisition", "port"])
-def test_a_wedge_anywhere_on_the_way_of_a_sample_ends_the_signs_of_life(daemon, ears, what):
+def test_a_wedge_anywhere_on_the_way_of_a_sample_ends_the_signs_of_life(daemon, ears, what, tmp_path, capsys):
     process = daemon(what)
     ready = wait_for(ears, "READY=1", 60)
     assert any(line.startswith("STATUS=1 devices") for line in ready)
@@ -204,6 +206,11 @@ def test_a_wedge_anywhere_on_the_way_of_a_sample_ends_the_signs_of_life(daemon, 
     heard(ears, 1.0)  # what was under way
 
     assert "WATCHDOG=1" not in [line for _, line in heard(ears, 1.5 * WATCHDOG_USEC / 1e6)]
+    if what != "loop":  # which answers nobody
+        expected = {"acquisition": {"daemon.behind", "daemon.no_ticks"}, "port": {"ports.unread"}}
+        main(["doctor", "--quick", "--json", "--config", str(tmp_path / "vitald.toml")])
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        assert {one["id"] for check in checks for one in check["findings"]} & expected[what]
 
 
 @pytest.mark.slow

@@ -94,7 +94,9 @@ def kernel(tmp_path):
         "bits": "offsetof(struct gpio_v2_line_values, bits)",
         "get_line": "GPIO_V2_GET_LINE_IOCTL",
         "set_values": "GPIO_V2_LINE_SET_VALUES_IOCTL",
+        "get_values": "GPIO_V2_LINE_GET_VALUES_IOCTL",
         "output": "GPIO_V2_LINE_FLAG_OUTPUT",
+        "input": "GPIO_V2_LINE_FLAG_INPUT",
     }
     lines = "".join(f'printf("{name} %lu\\n", (unsigned long)({what}));' for name, what in wanted.items())
     (tmp_path / "a.c").write_text(
@@ -109,7 +111,7 @@ class Ioctls:
     """Answers as the kernel would, and keeps what was asked, read by the offsets of the kernel's header."""
 
     def __init__(self, kernel, monkeypatch):
-        self.kernel, self.asked, self.set = kernel, [], []
+        self.kernel, self.asked, self.set, self.high = kernel, [], [], 0
         self.line = os.open("/dev/null", os.O_RDWR)  # the one under test closes it
         monkeypatch.setattr(gpio.fcntl, "ioctl", self)
 
@@ -124,6 +126,11 @@ class Ioctls:
             (lines,) = struct.unpack_from("=I", argument, k["num_lines"])
             self.asked.append((number, consumer, flags, lines))
             struct.pack_into("=i", argument, k["fd"], self.line)
+        elif request == k["get_values"]:
+            assert mutate
+            assert fd == self.line
+            assert struct.unpack("=QQ", argument) == (0, 1)
+            struct.pack_into("=Q", argument, 0, self.high)
         else:
             assert request == k["set_values"]
             assert fd == self.line
@@ -149,6 +156,19 @@ def test_closing_a_line_that_is_on_sets_it_low_first(kernel, monkeypatch):
     line.set(on=True)
     line.close()
     assert ioctls.set[-1] == (0, 1)
+
+
+def test_an_input_is_asked_for_once_and_read_as_the_header_says(kernel, monkeypatch):
+    ioctls = Ioctls(kernel, monkeypatch)
+    line = gpio.InputLine(Path("/dev/null"), 22, "vitald mains")
+    read = []
+    for ioctls.high in (0, 1, 0):
+        read.append(line.read())
+    assert read == [False, True, False]
+    assert ioctls.asked == [(22, "vitald mains", kernel["input"], 1)]
+    line.close()
+    with pytest.raises(OSError, match="No such file"):
+        gpio.InputLine(Path("/nowhere"), 22, "x").read()
 
 
 async def test_a_chip_that_is_not_there_costs_no_sound_and_is_told(tmp_path):
