@@ -69,8 +69,7 @@ class Box:
         self.start_simulators()
         self.start_daemon()
         self.start_web()
-        if self.sound is not None:
-            self._start("sound", "sound", "--config", str(self.config), environment=self.sound[1])
+        self.start_sound()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -95,6 +94,14 @@ class Box:
 
     def start_worker(self) -> None:
         self._start("worker", "work", "--config", str(self.config))
+
+    def start_forwarder(self) -> None:
+        self._start("forwarder", "forward", "--config", str(self.config))
+
+    def start_sound(self) -> None:
+        """Where the box has a sound device."""
+        if self.sound is not None:
+            self._start("sound", "sound", "--config", str(self.config), environment=self.sound[1])
 
     def steer(self, command: str) -> str:
         """Say a line to the simulators, as a person would ("ecg rate 120"); raises RuntimeError where they refuse."""

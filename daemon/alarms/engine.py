@@ -16,7 +16,7 @@ from daemon.alarms.conditions import NO, OTHERS, Verdict, Verdicts
 from daemon.alarms.limits import DELAY, Limits, Settings
 from daemon.alarms.needs import NEVER, Needs, needs_of
 from daemon.alarms.observed import ARMED, SECOND_NS, Observed
-from daemon.alarms.occurrence import Entry
+from daemon.alarms.occurrence import Entry, in_order
 from daemon.alarms.pauses import Pauses
 from daemon.alarms.phases import AT_REST, LISTED, THERE, Stimulus, after
 from daemon.alarms.rows import UNTIL_SEEN, Row
@@ -352,16 +352,7 @@ class AlarmEngine:
         """How things stand as of the last Tick."""
         listed = self.listed
         heard = [entry for entry in listed if self.sounds(entry)]
-        shown = [entry for entry in listed if not self._paused(entry, ChangeKind.ALARM_PAUSED)]
-        shown.sort(
-            key=lambda e: (
-                e.phase not in THERE,
-                bool(e.covered_by),
-                -e.priority.rank,
-                -e.active_ns,
-                e.row.name,
-            )
-        )
+        shown = in_order([entry for entry in listed if not self._paused(entry, ChangeKind.ALARM_PAUSED)])
         loudest = max(heard, key=lambda e: (e.priority.rank, e.active_ns), default=None)
         unarmed = [row.name for row in self.table if not self.armed(row) and self.limits.is_on(row.name)]
         return AlarmPicture(

@@ -5,6 +5,7 @@ Timers run on Ticks and only while the condition can be told; none of them reads
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daemon.alarms.conditions import UNKNOWN, Verdict
@@ -141,3 +142,24 @@ class Entry:
             self.acknowledged_by,
             self.shown.evidence,
         )
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """As a screen lists them: what is there before what is over, the worst first, of the worst the newest.
+
+    What another row would speak for, were its sound not paused or acknowledged, stands behind it: a fibrillation before the rate
+    that is counted in it. But what waits to be acknowledged is never behind what has been.
+    """
+    waiting = {name for entry in entries if entry.phase is Phase.ACTIVE for name in entry.row.covers}
+    there = {name for entry in entries if entry.phase in THERE for name in entry.row.covers}
+    return sorted(
+        entries,
+        key=lambda e: (
+            e.phase not in THERE,
+            bool(e.covered_by),
+            -e.priority.rank,
+            e.row.name in (waiting if e.phase is Phase.ACTIVE else there),
+            -e.active_ns,
+            e.row.name,
+        ),
+    )

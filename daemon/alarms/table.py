@@ -178,6 +178,7 @@ _PULSE = (
 
 _DEVICES = (
     Row("device_alarm", MEDIUM, devices.SaysAlarm(), Delay(1), off_s=2),
+    Row("valves_stopped", MEDIUM, when.Happened("cycle_stopped", SOUNDS_S), latch_s=UNTIL_SEEN),
     Row("compressor_weak", LOW, when.Happened("compressor_weak", SOUNDS_S), latch_s=UNTIL_SEEN),
     Row("valve_uneven", LOW, when.Happened("valve_uneven", SOUNDS_S), latch_s=UNTIL_SEEN),
     Row("device_hot", MEDIUM, devices.EachBeyond(_TEMPERATURES, "above", 2, 30), Delay(30, 0, 120), off_s=60,

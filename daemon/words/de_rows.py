@@ -163,6 +163,8 @@ WORDS: dict[str, str] = {
     "alarm.no_breath.check": "Zum Patienten. Atmung, Maske und Schlauch prüfen.",
     "alarm.therapy_stopped": "THERAPIE STEHT",
     "alarm.therapy_stopped.check": "Maske anlegen und Gerät starten, oder das Ende notieren.",
+    "alarm.valves_stopped": "O2-VENTILE STEHEN",
+    "alarm.valves_stopped.check": "Andere Sauerstoffquelle nehmen. Dann Konzentrator warten lassen.",
     "alarm.compressor_weak": "O2-KOMPRESSOR SCHWACH",
     "alarm.compressor_weak.check": "Konzentrator warten lassen.",
     "alarm.valve_uneven": "O2-VENTILE UNGLEICH",

@@ -165,6 +165,8 @@ WORDS: dict[str, str] = {
     "alarm.no_breath.check": "Go to the patient. Check breathing, mask and tube.",
     "alarm.therapy_stopped": "THERAPY STOPPED",
     "alarm.therapy_stopped.check": "Put the mask on and start the machine, or note that it is over.",
+    "alarm.valves_stopped": "O2 VALVES STOPPED",
+    "alarm.valves_stopped.check": "Change to another oxygen source. Then have the concentrator serviced.",
     "alarm.compressor_weak": "O2 COMPRESSOR WEAK",
     "alarm.compressor_weak.check": "Have the concentrator serviced.",
     "alarm.valve_uneven": "O2 VALVES UNEVEN",

@@ -134,13 +134,17 @@ def test_no_flow_is_said_ten_seconds_after_it_stopped_and_once(machine):
     assert ended["o2_no_flow"] == pytest.approx(WARM_S + 60 + 10, abs=3)
 
 
-def test_a_valve_that_sticks_is_said_by_the_machine_and_then_by_its_purity(machine):
+def test_a_valve_that_sticks_is_said_within_three_half_cycles_then_by_the_machine_and_by_its_purity(
+    machine, warm
+):
     machine.body.fault("stuck_valve", present=True)
     machine.run(100)
     began = machine.began()
     fell_s = machine.below("o2_purity", 82.0)
+    half_s = warm.numbers["half_cycle"][-1][1]
 
-    assert set(began) == {"device_alarm", "o2_purity_low", "o2_purity_falling"}
+    assert set(began) == {"valves_stopped", "device_alarm", "o2_purity_low", "o2_purity_falling"}
+    assert began["valves_stopped"] == [pytest.approx(WARM_S + 3 * half_s, abs=half_s + 2)]
     assert began["device_alarm"] == [pytest.approx(fell_s + 11, abs=3)]
     assert all(t_s < WARM_S + 5 for t_s, _ in machine.numbers.get("half_cycle", ()))  # noise is no turn
     assert WARM_S < fell_s < WARM_S + 15

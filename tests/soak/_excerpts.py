@@ -40,14 +40,13 @@ def made(folder: Path, most: int) -> Iterator[tuple[str, Excerpt]]:
                     )
 
 
-def _onsets(record: Path) -> Iterator[tuple[str, float]]:
-    """Onsets of episodes that last, each after `BEFORE_S` without VF or VT."""
+def spans(record: Path) -> Iterator[tuple[str, float, float]]:
+    """Every VF (flutter is one) and VT of a recording as its annotation has it: (kind, begin, end), s."""
     import wfdb
 
     header = wfdb.rdheader(str(record))
     marks = wfdb.rdann(str(record), "atr")
-    now, since, calm_since = "", 0.0, 0.0
-    spans = []
+    now, since = "", 0.0
     for sample, symbol, note in zip(marks.sample, marks.symbol, marks.aux_note, strict=True):
         t = sample / header.fs
         label = {"[": "vf", "]": ""}.get(symbol)
@@ -56,15 +55,22 @@ def _onsets(record: Path) -> Iterator[tuple[str, float]]:
         if label is None or label == now:
             continue
         if now:
-            spans.append((now, since, t, calm_since))
-            calm_since = t
+            yield now, since, t
         now, since = label, t
-    for kind, begin, end, calm in spans:
-        if (
-            end - begin >= LASTS_S
-            and begin - calm >= BEFORE_S
-            and begin + AFTER_S < header.sig_len / header.fs
-        ):
+    if now:
+        yield now, since, header.sig_len / header.fs
+
+
+def _onsets(record: Path) -> Iterator[tuple[str, float]]:
+    """Onsets of episodes that last, each after `BEFORE_S` without VF or VT."""
+    import wfdb
+
+    header = wfdb.rdheader(str(record))
+    calm_since = 0.0
+    for kind, begin, end in spans(record):
+        calm_s, calm_since = begin - calm_since, end
+        lasts = end - begin >= LASTS_S and begin + AFTER_S < header.sig_len / header.fs
+        if lasts and calm_s >= BEFORE_S:
             yield kind, begin
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.cli.outlets import serve
 from firmware_bridge.simulators import simulator
 from firmware_bridge.simulators.concentrator import Concentrator
+from firmware_bridge.simulators.control import ask
 from firmware_bridge.simulators.patient import Patient
 from firmware_bridge.simulators.pty import Outlet
 from firmware_bridge.simulators.shared import Shared
@@ -25,6 +29,41 @@ CRYSTAL_PPM = {"1": 40.0, "2": -60.0}
 def serial(bed: str, label: str) -> str:
     """The serial number of a device of a bed."""
     return f"{label.upper()}-000{bed}"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """The ward as a process of its own."""
+    simulators = subprocess.Popen(
+        [sys.executable, "-m", "tests.soak._ward", str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert simulators.stdout is not None
+    simulators.stdout.readline()
+    try:
+        yield
+    finally:
+        simulators.terminate()
+        simulators.wait(10)
+        simulators.stdout.close()
+
+
+def configuration(folder: Path, sound: str = "enabled = false") -> str:
+    """The configuration of a box at which the ward's devices are."""
+    text = f'[box]\ndata = "{folder}/data"\nrun = "{folder}/run"\ndemo = true\n[web]\nport = 0\n[sound]\n{sound}\n'
+    for bed in BEDS:
+        text += f'[beds.{bed}]\nname = "Bed {bed}"\n'
+        for label in DEVICES:
+            text += f'[[beds.{bed}.devices]]\nlabel = "{label}"\nport = "{folder}/ports/tty{bed}_{label}"\n'
+            text += f'serial = "{serial(bed, label)}"\n'
+    return text
+
+
+def steer(folder: Path, bed: str, what: str) -> None:
+    """Say a line to a device of a bed ("ecg rhythm vf"); raises RuntimeError where it is refused."""
+    label, *words = what.split()
+    answer = ask(folder / "simulators.sock", " ".join([f"{bed}_{label}", *words]))
+    if not answer.startswith("ok"):
+        raise RuntimeError(f"{what}: {answer}")
 
 
 def outlets(folder: Path) -> dict[str, Outlet]:

@@ -10,12 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -26,7 +22,8 @@ from daemon.control.messages import AlarmsSeen, State
 from daemon.store.places import span
 from daemon.store.reader import ask
 from firmware_bridge.simulators.control import ask as steer
-from tests.soak._ward import BEDS, DEVICES, serial
+from tests.soak._ward import BEDS, DEVICES, configuration, running
+from tests.soak._ward import steer as tell
 
 MINUTES = float(os.environ.get("VITALD_MINUTES", "30"))
 SETTLED_S = 100.0
@@ -63,9 +60,9 @@ class Watched:
 
 
 def run() -> list[str]:
-    with tempfile.TemporaryDirectory() as folder, _ward(Path(folder)):
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)):
         box = Box(Path(folder))
-        box.config.write_text(_config(Path(folder)), encoding="utf-8")
+        box.config.write_text(configuration(Path(folder)), encoding="utf-8")
         box.start_daemon()
         box.start_web()
         try:
@@ -75,31 +72,6 @@ def run() -> list[str]:
             for name in list(box.processes):
                 box.stop(name)
         return [*wrong, *_lost(box, sent)]
-
-
-@contextmanager
-def _ward(folder: Path) -> Iterator[None]:
-    simulators = subprocess.Popen(
-        [sys.executable, "-m", "tests.soak._ward", str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    assert simulators.stdout is not None
-    simulators.stdout.readline()
-    try:
-        yield
-    finally:
-        simulators.terminate()
-        simulators.wait(10)
-        simulators.stdout.close()
-
-
-def _config(folder: Path) -> str:
-    text = f'[box]\ndata = "{folder}/data"\nrun = "{folder}/run"\ndemo = true\n[web]\nport = 0\n[sound]\nenabled = false\n'
-    for bed in BEDS:
-        text += f'[beds.{bed}]\nname = "Bed {bed}"\n'
-        for label in DEVICES:
-            text += f'[[beds.{bed}.devices]]\nlabel = "{label}"\nport = "{folder}/ports/tty{bed}_{label}"\n'
-            text += f'serial = "{serial(bed, label)}"\n'
-    return text
 
 
 async def _watched(box: Box) -> list[str]:
@@ -142,7 +114,7 @@ async def _event(
 ) -> float | None:
     """Seconds from the doing to the first of the rows at this bed and no other; None: it did not come in time."""
     began = time.monotonic()
-    _steer(box, bed, what)
+    tell(box.folder, bed, what)
     while time.monotonic() - began < within_s:
         if rows & seen.rows[bed]:
             took = time.monotonic() - began
@@ -151,15 +123,8 @@ async def _event(
     else:
         took = None
     if undo:
-        _steer(box, bed, undo)
+        tell(box.folder, bed, undo)
     return took
-
-
-def _steer(box: Box, bed: str, what: str) -> None:
-    label, *words = what.split()
-    answer = steer(box.folder / "simulators.sock", " ".join([f"{bed}_{label}", *words]))
-    if not answer.startswith("ok"):
-        raise RuntimeError(f"{what}: {answer}")
 
 
 def _sent(folder: Path) -> dict[str, int]:

@@ -13,6 +13,7 @@ import contextlib
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +73,11 @@ class Tally:
 
     def add(self, kind: str, one: Seen) -> None:
         self.seen.setdefault(kind, []).append(one)
+        count = sum(map(len, self.seen.values()))
+        print(
+            f"  {count}: {kind}: row {one.row_s:.2f}, pixels {one.pixels_s:.2f}, sound {one.sound_s:.2f} s",
+            flush=True,
+        )
 
 
 def run() -> list[str]:
@@ -114,10 +120,21 @@ async def _all(tally: Tally) -> None:
 async def _worker(
     browser: Browser, jobs: asyncio.Queue, share: dict[str, int], tally: Tally, worker: int
 ) -> None:
-    await _simulated(browser, share, tally, worker)
+    with _told(tally, f"box {worker}"):
+        await _simulated(browser, share, tally, worker)
     while not jobs.empty():
         kind, excerpt = jobs.get_nowait()
-        await _real(browser, kind, excerpt, tally)
+        with _told(tally, excerpt.name if excerpt else kind):
+            await _real(browser, kind, excerpt, tally)
+
+
+@contextlib.contextmanager
+def _told(tally: Tally, what: str) -> Iterator[None]:
+    """A box that breaks down is told of, and takes nothing from the others."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - told of
+        tally.troubles.append(f"{what}: {type(error).__name__}: {error}")
 
 
 @contextlib.asynccontextmanager

@@ -32,8 +32,11 @@ GAIN_MV = 0.001
 
 def run(hours: int = HOURS) -> list[str]:
     """What went wrong, one line each."""
+    alarms: Counter[str] = Counter()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        alarms = sum(pool.map(_hour, range(hours)), Counter())
+        for done, of_hour in enumerate(pool.map(_hour, range(hours)), 1):
+            alarms += of_hour
+            print(f"{done} h: {dict(alarms)}", flush=True)
     print(f"{hours} h of sinus rhythm with disturbances: {sum(alarms.values())} alarms {dict(alarms)}")
     return [f"{count} x {row}" for row, count in alarms.items()]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import re
 
 import pytest
 from playwright.async_api import Page, expect
+
+from tests.webui.contrast import PARTS, TEXT, contrast, measured
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -18,20 +19,6 @@ PHONE = {
     "has_touch": True,
     "is_mobile": True,
 }
-TEXT, PARTS = 4.5, 3.0  # WCAG 2.2: contrast of text, and of what is not text
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of a computed colour, WCAG 2.2."""
-    parts = [float(part) / 255 for part in re.findall(r"[0-9.]+", colour)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    """1 .. 21."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 # Every text below an element with the colour that stands behind it; `painted`: its own background, or that of what holds it.
@@ -65,6 +52,11 @@ async def readable(page: Page, roots: str) -> None:
         for name, text, ground in texts
         if contrast(text, ground) < TEXT
     ]
+    assert poor == []
+
+
+async def test_every_pair_of_colours_of_an_alarm_has_its_contrast() -> None:
+    poor = [(what, round(found, 1)) for what, _, _, found, least in measured() if found < least]
     assert poor == []
 
 

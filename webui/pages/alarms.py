@@ -76,6 +76,7 @@ TECHNICAL = (
     "clock_unset",
     "cloud_unreachable",
     "device_alarm",
+    "valves_stopped",
     "compressor_weak",
     "valve_uneven",
     "maintenance_due",

@@ -265,6 +265,13 @@ TECHNICAL = {
         "A device shows an alarm of its own; the code is the device's.",
         ("Follow the device's own manual.", "The alarm ends when the device says that its own has."),
     ),
+    "valves_stopped": Care(
+        "The concentrator's valves have not turned for three times their usual time: its oxygen falls within seconds.",
+        (
+            "Is it switched off, or was its power cut? Then it says so by itself soon.",
+            "Valves, their board and the air that moves them: the maker's service. Do not use it until then.",
+        ),
+    ),
     "compressor_weak": Care(
         "The pressure swing of the concentrator's beds has fallen below 80 % of what it was.",
         (

@@ -69,6 +69,29 @@ def test_an_acknowledged_alarm_speaks_for_nothing_new_of_high_priority(bed):
     assert [a.row for a in bed.engine.picture().alarms if a.sounds] == ["extreme_tachy"]
 
 
+def test_a_paused_fibrillation_stands_before_the_newer_rate_until_it_is_acknowledged(bed):
+    """The rate is new and heard, as nothing new of high priority is ever silent; the name of what kills stays in front."""
+    bed.well(20)
+    bed.rhythm("VFL", 18.0)
+    bed.run(1)
+    bed.act("audio_pause")
+    bed.rr_s, bed.values["heart_rate"] = 2.0, 30.0
+    bed.run(20)
+    alarms = bed.engine.picture().alarms
+
+    assert [a.row for a in alarms][:2] == ["vent_fib", "extreme_brady"]
+    assert [a.row for a in alarms if a.sounds] == ["extreme_brady"]
+
+    occurrence = next(a.occurrence for a in alarms if a.row == "vent_fib")
+    bed.act("acknowledge", occurrences=occurrence)
+    bed.run(1)
+    assert [a.row for a in bed.engine.picture().alarms][:2] == ["extreme_brady", "vent_fib"]
+
+    bed.act("acknowledge")
+    bed.run(1)
+    assert [a.row for a in bed.engine.picture().alarms][:2] == ["vent_fib", "extreme_brady"]
+
+
 def test_fibrillation_that_flattens_becomes_asystole_within_a_second(bed):
     bed.well(20)
     bed.rr_s, bed.values["heart_rate"] = None, Why.NOISE

@@ -44,6 +44,7 @@ SAID = {
     "couplet": "daemon/dsp/ecg/rhythm/ectopy.py",
     "pause": "daemon/dsp/ecg/rhythm/arrest.py",
     "therapy_stopped": "daemon/dsp/respiration/said.py",
+    "cycle_stopped": "daemon/dsp/oxygen/stage.py",
     "compressor_weak": "daemon/dsp/oxygen/stage.py",
     "valve_uneven": "daemon/dsp/oxygen/stage.py",
     "VFL": "daemon/dsp/ecg/rhythm/arrest.py",

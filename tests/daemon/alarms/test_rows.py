@@ -267,6 +267,7 @@ SCRIPTS = {
     "pulse_low": without_rate(number("pulse_rate", 49.0, 51.0, 75.0)),
     "no_breath": caused(number("since_breath", 32.0, 29.5, 3.0), "tidal_volume", 500.0),
     "therapy_stopped": event("therapy_stopped"),
+    "valves_stopped": event("cycle_stopped"),
     "compressor_weak": event("compressor_weak"),
     "valve_uneven": event("valve_uneven"),
     "device_alarm": says("E07"),

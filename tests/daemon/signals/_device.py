@@ -76,6 +76,10 @@ class Device:
             return start_s, np.zeros(0, np.int16)
         return taken[0][0], np.frombuffer(b"".join(b for _, b in taken), np.int16)
 
+    def forget(self):
+        """What was taken until now: hours of it are large."""
+        self._taken.clear()
+
     def first_sound(self, start_s, at_least=500):
         """Seconds of time.monotonic at which sound was first taken, None = not yet."""
         for t, taken in list(self._taken):
