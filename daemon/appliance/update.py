@@ -120,7 +120,7 @@ def _reason(out: str, err: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the slots stand. `running` None: no slots here. `last` is what was written down of the last update (keeping.py)."""
+    """How the slots stand. `running` None: no slots here. `new`: this one is on trial still. `last` is what was written down of the last update (keeping.py)."""
 
     version: str
     image: str
@@ -150,14 +150,16 @@ def status(
     last = keeping.told(config)
     if now is None:
         return Status(__version__, image, None, last=last)
+    # The kernel's line says how the slot stood before it was found well.
+    new = now.new and not keeping.KEPT.exists()
     if not os.access(boot, os.R_OK | os.X_OK):  # root's alone, since a key may lie there
-        return Status(__version__, image, now.slot, now.new, now.spent, last=last)
+        return Status(__version__, image, now.slot, new, now.spent, last=last)
     try:
         states = slots.read(boot)
     except slots.Unreadable as error:
-        return Status(__version__, image, now.slot, now.new, now.spent, unreadable=str(error), last=last)
+        return Status(__version__, image, now.slot, new, now.spent, unreadable=str(error), last=last)
     both = {name: asdict(states[name]) for name in slots.SLOTS}
-    return Status(__version__, image, now.slot, now.new, now.spent, states.primary(), both, last=last)
+    return Status(__version__, image, now.slot, new, now.spent, states.primary(), both, last=last)
 
 
 def _image(path: Path = VERSION) -> str:

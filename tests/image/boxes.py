@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -16,6 +19,8 @@ sys.path[:0] = [str(ROOT / "image")]
 
 from disk import building, bundle, medium, tree  # noqa: E402
 from disk.description import MACHINES, ROOT_MB  # noqa: E402
+
+from tests.image.guest import Guest  # noqa: E402
 
 VERSIONS = {"first": "1.0", "good": "2.0", "broken": "3.0"}
 DATA_MB = 900
@@ -31,6 +36,9 @@ label = "ecg"
 kind = "dm_ecg"
 port = "/run/trial-device/ttyECG0"
 """
+CABLE = CONFIGURATION.replace("dm_ecg", "contec7").replace("/run/trial-device/ttyECG0", "/dev/ttyS2")
+"""The same with a pulse oximeter at a serial port, played by this machine: the guest has enough to do."""
+
 UNITS = {
     "trial-device.service": """[Service]
 Type=exec
@@ -52,10 +60,30 @@ ExecStart=/usr/bin/python3.11 /var/trial/agent.py
 }
 
 WATCHED = ("vitald", "vitald-sound", "vitald-web", "vitald-worker", "vitald-forward")
-SLOW = "[Service]\nWatchdogSec=3min\nTimeoutStartSec=15min\n"
-"""With VITALD_IMAGE_SLOW=1, for a machine under load: an emulated daemon that gets no processor for 10 s is no daemon that stands still."""
+SLOW = bool(os.environ.get("VITALD_IMAGE_SLOW"))
+"""For a machine under load: an emulated daemon that gets no processor for 10 s is no daemon that stands still."""
 
-LOOKED = (
+SMALL = bool(os.environ.get("VITALD_IMAGE_SMALL"))
+"""Whether small.py takes qemu's place where it can: `life` without its record, the starts of `cuts` and `load`."""
+
+BOOT_S = 2400.0 if SLOW else 900.0
+
+_PATIENT = "[Service]\nWatchdogSec=3min\nTimeoutStartSec=30min\n"
+_LOOKING = "[Service]\nTimeoutStartSec=20min\nExecStart=\n"
+_LOOKING += "ExecStart=/usr/lib/vitald/bin/python3 -Im daemon.appliance.health --config /etc/vitald/vitald.toml --within 900\n"
+PATIENT = {f"{unit}.service": _PATIENT for unit in WATCHED} | {
+    "vitald-health.service": _LOOKING,
+    # The minimal machine's kernel has no real-time scheduling.
+    "vitald-sound.service": f"{_PATIENT}CPUSchedulingPolicy=other\n",
+    "vitald-candidate.timer": "[Timer]\nOnBootSec=\nOnBootSec=90min\n",
+}
+"""Drop-ins of a slow machine."""
+
+Look = tuple[str, tuple[str, ...], Callable[[int, str], bool]]
+"""What is looked at, the command for it, and what is well of its exit code and words."""
+
+MACHINES_WATCHDOG = "the machine's watchdog is armed"
+LOOKED: tuple[Look, ...] = (
     ("the root can be written", ("touch", "/usr/x"), lambda code, out: code != 0 and "Read-only" in out),
     (
         "no password",
@@ -75,7 +103,7 @@ LOOKED = (
         lambda _, out: "SystemMaxUse=200M" in out,
     ),
     (
-        "the machine's watchdog is armed",
+        MACHINES_WATCHDOG,
         ("sh", "-c", "journalctl -b | grep -i 'hardware watchdog'; cat /sys/class/watchdog/watchdog0/state"),
         lambda _, out: out.strip().endswith("active") and "inactive" not in out,
     ),
@@ -86,6 +114,37 @@ LOOKED = (
         lambda _, out: out.strip() == "ext4",
     ),
 )
+
+
+def told(what: str, value: object) -> None:
+    """A line for whoever reads the figures."""
+    print(f"image: {what}: {value}", flush=True)
+
+
+@contextmanager
+def played(board: str, port: Path) -> Iterator[None]:
+    """A simulated board at a port of this machine."""
+    words = [
+        sys.executable,
+        "-m",
+        "daemon.cli",
+        "replay",
+        "--as",
+        board,
+        "--loop",
+        "--port",
+        str(port),
+        "patient",
+    ]
+    port.unlink(missing_ok=True)
+    player = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not port.exists() and player.poll() is None:
+            time.sleep(0.1)
+        yield
+    finally:
+        player.terminate()
+        player.wait()
 
 
 class Boxes:
@@ -167,8 +226,24 @@ class Boxes:
     def stick(self) -> Path:
         return self.folder / "stick.img"
 
-    def fresh(self, name: str) -> Path:
-        """A disk that was never started, with a simulated ECG at its bed and an agent on its second serial port."""
+    @contextmanager
+    def machine(self, name: str, disk: Path, *, log: Path | None = None, web: int = 0) -> Iterator[Guest]:
+        """A disk in a machine that runs, its pulse oximeter played by this one. Only qemu records writes, and has a network."""
+        port = self.folder / name / "port"
+        port.parent.mkdir(exist_ok=True)
+        with ExitStack() as open_:
+            open_.enter_context(played("contec7", port))
+            if SMALL and log is None and not web:
+                from tests.image import small
+
+                initrd = small.ram_disk(self._work / "tree", self._work / "small.gz")
+                one: Guest = small.Small(port.parent, disk, initrd, stick=self.stick(), cable=port.resolve())
+            else:
+                one = Guest(port.parent, disk, stick=self.stick(), log=log, web=web, cable=port.resolve())
+            yield open_.enter_context(one)
+
+    def fresh(self, name: str, configuration: str = CONFIGURATION) -> Path:
+        """A disk that was never started, with a simulated device at its bed and an agent on its second serial port."""
         data = self._work / "data"
         shutil.rmtree(data, ignore_errors=True)
         units = data / "over/etc/systemd/system"
@@ -178,21 +253,28 @@ class Boxes:
         for unit, text in UNITS.items():
             (units / unit).write_text(text)
         for wants, unit in (
-            ("multi-user.target.wants", "trial-device.service"),
+            *(
+                (("multi-user.target.wants", "trial-device.service"),)
+                if configuration == CONFIGURATION
+                else ()
+            ),
             ("sysinit.target.wants", "trial-agent.service"),
             ("sockets.target.wants", "trial-web.socket"),
         ):
             (units / wants / unit).symlink_to(f"../{unit}")
-        # An emulated machine that shares its processors stands still for longer than a real one ever may.
-        (data / "over/etc/systemd/system.conf.d").mkdir()
-        (data / "over/etc/systemd/system.conf.d/90-trial.conf").write_text(
-            "[Manager]\nRuntimeWatchdogSec=90s\nDefaultTimeoutStartSec=15min\n"
-        )
-        for unit in WATCHED if os.environ.get("VITALD_IMAGE_SLOW") else ():
-            (units / f"{unit}.service.d").mkdir()
-            (units / f"{unit}.service.d/slow.conf").write_text(SLOW)
+        if SLOW:
+            # An emulated machine that shares its processors stands still for longer than a real one ever may.
+            (data / "over/etc/systemd/system.conf.d").mkdir()
+            (data / "over/etc/systemd/system.conf.d/90-trial.conf").write_text(
+                "[Manager]\nRuntimeWatchdogSec=90s\nDefaultTimeoutStartSec=30min\n"
+            )
+            fstab = (ROOT / "image/disk/laid/etc/fstab").read_text()
+            (data / "over/etc/fstab").write_text(re.sub(r"device-timeout=\w+", "device-timeout=10min", fstab))
+            for unit, text in PATIENT.items():
+                (units / f"{unit}.d").mkdir()
+                (units / f"{unit}.d/slow.conf").write_text(text)
         (data / "over/etc/vitald").mkdir()
-        (data / "over/etc/vitald/vitald.toml").write_text(CONFIGURATION)
+        (data / "over/etc/vitald/vitald.toml").write_text(configuration)
         (data / "over/var/trial").mkdir(parents=True)
         shutil.copy(HERE / "agent.py", data / "over/var/trial")
         for place in [data, *data.rglob("*")]:
@@ -203,6 +285,11 @@ class Boxes:
         listed = medium.parts(self._machine, first, self._work / "root-first.img", ROOT_MB, DATA_MB)
         listed[-1] = medium.Part("data", DATA_MB, "L", made)
         return medium.disk(self.folder / f"{name}.img", listed)
+
+
+def slot_b() -> tuple[int, int]:
+    """Where slot B begins on the disk, and how long it is: bytes."""
+    return (medium.ALIGNED + MACHINES["amd64"].first_mb + ROOT_MB) * medium.MB, ROOT_MB * medium.MB
 
 
 def _put(path: Path, text: str) -> None:
@@ -227,25 +314,20 @@ def compared(guest, ack: dict) -> list[str]:
     return wrong
 
 
-def looked(disk: Path, folder: Path, ack: dict) -> list[str]:
-    """The same of a disk that was not started: its journal is replayed on a copy of the partition, the stores opened by SQLite here."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "data.img"
-    part.unlink(missing_ok=True)
+def data_part(disk: Path, to: Path) -> tuple[int, int]:
+    """A disk's data partition as a file; the sector where it begins, and how many it has."""
     start = medium.ALIGNED + MACHINES["amd64"].first_mb + 2 * ROOT_MB
-    subprocess.run(
-        [
-            "dd",
-            f"if={disk}",
-            f"of={part}",
-            "bs=1M",
-            f"skip={start}",
-            f"count={DATA_MB}",
-            "conv=sparse",
-            "status=none",
-        ],
-        check=True,
-    )
+    to.unlink(missing_ok=True)
+    words = ["dd", f"if={disk}", f"of={to}", "bs=1M", f"skip={start}", f"count={DATA_MB}"]
+    subprocess.run([*words, "conv=sparse", "status=none"], check=True)
+    with to.open("ab") as file:
+        file.truncate(DATA_MB * medium.MB)
+    return start * medium.MB // 512, DATA_MB * medium.MB // 512
+
+
+def looked(part: Path, folder: Path, ack: dict) -> list[str]:
+    """The same of a data partition that was not started: its journal is replayed by e2fsck, the stores are opened by SQLite here."""
+    folder.mkdir(parents=True, exist_ok=True)
     checked = subprocess.run(["e2fsck", "-p", str(part)], capture_output=True, text=True, check=False)
     if checked.returncode > 1:
         return [f"the file system needs a person: {checked.stdout.strip()[-300:]}"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import subprocess
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -48,6 +48,15 @@ def entries(log: Path) -> list[Entry]:
             found.append(Entry(start, count, flags, place + SECTOR, end))
             place = end
     return found
+
+
+def within(listed: list[Entry], start: int, sectors: int) -> list[Entry]:
+    """The writes of one partition, counted from its beginning; flushes are those of the whole disk."""
+    return [
+        replace(entry, sector=entry.sector - start if entry.sectors else 0)
+        for entry in listed
+        if not entry.sectors or start <= entry.sector < start + sectors
+    ]
 
 
 def cut(base: Path, log: Path, listed: list[Entry], place: int, chance: Random, to: Path) -> tuple[int, int]:

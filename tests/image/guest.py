@@ -1,4 +1,4 @@
-"""A box under qemu (TCG: no hardware help is taken), steered over its second serial port by tests/image/agent.py."""
+"""A box under qemu (no hardware help is taken), steered over its second serial port by tests/image/agent.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
-MEMORY_MB = 1024
+MEMORY_MB = 2048
 GONE_S = 20.0
 
 
@@ -32,7 +32,14 @@ class Guest:
     """One run of a machine. Writes to `disk` go through to the file; with `log` they are kept there too, in their order (cuts.py)."""
 
     def __init__(
-        self, folder: Path, disk: Path, *, stick: Path | None = None, log: Path | None = None, web: int = 0
+        self,
+        folder: Path,
+        disk: Path,
+        *,
+        stick: Path | None = None,
+        log: Path | None = None,
+        web: int = 0,
+        cable: Path | None = None,
     ):
         self.folder = folder
         self.console = folder / "console.log"
@@ -47,29 +54,31 @@ class Guest:
         self._log = log
         self.installed_at = 0
         self._agent: socket.socket | None = None
+        self.stick = "/dev/vdb"
         for old in (self.console, self._socket):
             old.unlink(missing_ok=True)
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", *self._words(disk, variables, stick, log, web)],
+            ["qemu-system-x86_64", *self._words(disk, variables, stick, log, web, cable)],
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(folder / "qemu.err").open("w"),
         )
 
-    def _words(self, disk, variables, stick, log, web):
+    def _words(self, disk, variables, stick, log, web, cable):
         inner = f"driver=raw,node-name=inner,file.driver=file,file.filename={disk},file.locking=off"
         words = [
             "-machine",
             "q35",
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max",
             "-m",
             str(MEMORY_MB),
+            "-accel",
+            "tcg,thread=multi",
             "-smp",
             "2",
+            "-cpu",
+            "max",
         ]
         words += ["-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}"]
         words += ["-drive", f"if=pflash,format=raw,file={variables}", "-blockdev", inner]
@@ -99,6 +108,8 @@ class Guest:
             "-action",
             "watchdog=reset",
         ]
+        if cable is not None:
+            words += ["-chardev", f"serial,id=cable,path={cable}", "-device", "pci-serial,chardev=cable"]
         words += ["-display", "none", "-monitor", "none", "-serial", f"file:{self.console}"]
         return [*words, "-serial", f"unix:{self._socket},server=on,wait=off"]
 
@@ -160,6 +171,11 @@ class Guest:
         """A program in the guest: exit code, and what it said."""
         answer = self.ask("run", words=list(words), within=within)
         return answer["code"], answer["out"]
+
+    def slot(self) -> str:
+        """The letter of the slot that was started."""
+        _, line = self.run("cat", "/proc/cmdline")
+        return next((word[-1] for word in line.split() if word.startswith("rauc.slot=")), "")
 
     def logged(self) -> int:
         """Bytes of the log of writes so far."""

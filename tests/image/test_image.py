@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from daemon.appliance import slots
-from tests.image import cuts
+from tests.image import choice, cuts, small
 
 IMAGE = Path(__file__).resolve().parents[2] / "image"
 sys.path.append(str(IMAGE))
@@ -198,3 +198,41 @@ def test_only_what_the_host_had_heard_before_the_cut_counts_as_acknowledged(tmp_
     assert cuts.acknowledged(acks, listed, 3) == {"n": 1}
     assert cuts.acknowledged(acks, listed, 5) == {"n": 1}
     assert cuts.acknowledged(acks, listed, 6) == {"n": 2}
+
+
+def test_the_writes_of_a_partition_are_counted_from_its_beginning(tmp_path):
+    log = tmp_path / "log"
+    listed = logged(
+        log, [(0, sector("e"), 0), (4, sector("a"), 0), (0, b"", cuts.FLUSH), (6, sector("x"), 0)]
+    )
+    base = tmp_path / "part.img"
+    base.write_bytes(sector(".", 2))
+    within = cuts.within(listed, 4, 2)
+    assert [(one.sector, one.flags) for one in within] == [(0, 0), (0, cuts.FLUSH)]
+    cuts.cut(base, log, within, len(within), Random(0), tmp_path / "cut.img")
+    assert (tmp_path / "cut.img").read_bytes() == sector("a") + sector(".")
+
+
+# --- the boot loader's part in the minimal machine --------------------------------------------------------------
+
+
+@needs(not shutil.which("mshowfat") or not shutil.which("mkfs.vfat"), reason="needs mtools, dosfstools")
+@pytest.mark.parametrize("case", choice.CASES)
+def test_the_minimal_machine_takes_the_slot_that_the_boot_loader_takes(case, tmp_path, monkeypatch):
+    states, folder = choice.CASES[case], tmp_path / "first"
+    folder.mkdir()
+    for number, name in enumerate(slots.COPIES):
+        whole = states is not None and not (number == 0 and "one copy" in case)
+        data = slots.block(states or slots.States())
+        (folder / name).write_bytes(data if whole else b"\0" * 100 + data[100:])
+    part = medium.fat(folder, tmp_path / "first.img", 16, "TRIAL")
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(b"\0" * small.ESP + part.read_bytes())
+    monkeypatch.setattr(small, "kernel_is_read", lambda *_: True)
+    wanted = choice.wanted(states)[0]
+    assert small.chosen(disk) == wanted
+    if states is not None:
+        kept = [disk.read_bytes()[at : at + 512] for at in small.copies(disk)]
+        after = slots.parsed(kept[1 if "one copy" in case else 0])
+        taken = 1 if wanted[1] != "spent" else 0
+        assert after[wanted[0]].left == states[wanted[0]].left - taken

@@ -141,9 +141,12 @@ def boot(tmp_path, monkeypatch):
 def test_a_new_slot_that_is_well_is_good_from_then_on(config, boot):
     slots.write(States().preferred("B"), boot)
     keeping.tell(config, slot="B", before="1.0", to="2.0")
-    assert keeping.settle(config, Started("B", new=True, spent=False), []) == 0
+    started = Started("B", new=True, spent=False)
+    assert update.status(config, boot, lambda: started).new
+    assert keeping.settle(config, started, []) == 0
     assert slots.read(boot).b == Slot("good", 3)
     assert "kept_at" in keeping.told(config)
+    assert not update.status(config, boot, lambda: started).new, "it is on trial no longer"
 
 
 def test_the_old_slot_says_that_it_has_returned(config, boot):
