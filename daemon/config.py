@@ -10,9 +10,9 @@ import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -115,6 +115,16 @@ class Device(_Table):
     options: dict[str, str] = Field(
         default_factory=dict, description="Settings of the board (docs/boards.md)"
     )
+
+    @model_validator(mode="after")
+    def _board_is_known(self) -> Self:
+        from firmware_bridge.boards import BOARDS  # not every process decodes
+
+        if self.kind in BOARDS:
+            BOARDS[self.kind].board(self.options)
+        elif self.kind != "auto":
+            raise ValueError(f"there is no board {self.kind}; there are auto, {', '.join(sorted(BOARDS))}")
+        return self
 
 
 class Display(_Table):

@@ -127,7 +127,7 @@ class Server:
         try:
             await response.prepare(request)
         except ConnectionError:  # whoever asked has given up while the daemon was busy
-            return response
+            raise web.HTTPServiceUnavailable from None
         subscription = self._hub.subscribe()
         self._readers.add(response)
         writer = asyncio.create_task(_write(response, subscription), name="control: live writer")

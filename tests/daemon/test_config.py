@@ -69,6 +69,11 @@ def test_environment_goes_over_the_file(tmp_path, monkeypatch):
             "[[beds.1.devices]]\nlabel='a'\nport='x'\n[[beds.1.devices]]\nlabel='a'\nport='y'",
             "beds.1.devices",
         ),
+        ("[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm-ecg'", "there is no board dm-ecg"),
+        (
+            "[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm_ecg'\noptions={gain='big'}",
+            "beds.1.devices.0",
+        ),
         ("what", "not TOML"),
     ],
 )

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import numpy as np
 import pytest
+from aiohttp import web
 
 from daemon.alarms.engine import AlarmEngine
 from daemon.alarms.limits import Limits
@@ -93,6 +94,18 @@ async def test_live_sends_state_first_and_announces_waves_before_the_first_frame
         assert second["beds"][0]["waves"]["leads"] == ["I"]
         assert second["beds"][0]["metrics"]["heart_rate"]["value"] == 72.0
         assert (frame.index, frame.first) == (0, 0)
+
+
+async def test_who_gave_up_before_the_answer_is_no_error_of_ours(tmp_path, monkeypatch, caplog):
+    async def gone(*_):
+        raise ConnectionResetError("gone")
+
+    async with serving(tmp_path, hub()) as (session, _):
+        monkeypatch.setattr(web.WebSocketResponse, "prepare", gone)
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            await session.ws_connect("http://box/live")
+
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_late_subscriber_loses_oldest_waves_and_keeps_the_newest_state():
