@@ -10,9 +10,9 @@ import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -115,16 +115,6 @@ class Device(_Table):
     options: dict[str, str] = Field(
         default_factory=dict, description="Settings of the board (docs/boards.md)"
     )
-
-    @model_validator(mode="after")
-    def _board_is_known(self) -> Self:
-        from firmware_bridge.boards import BOARDS  # not every process decodes
-
-        if self.kind in BOARDS:
-            BOARDS[self.kind].board(self.options)
-        elif self.kind != "auto":
-            raise ValueError(f"there is no board {self.kind}; there are auto, {', '.join(sorted(BOARDS))}")
-        return self
 
 
 class Display(_Table):
@@ -392,9 +382,20 @@ def load(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path}: not TOML: {error}") from error
     try:
-        return Config(**table)
+        config = Config(**table)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise BadConfig(f"{path}: {key}: {first['msg']}{more}") from None
+    _boards_are_known(path, config)
+    return config
+
+
+def _boards_are_known(path: Path, config: Config) -> None:
+    from firmware_bridge.boards import why_no_board  # not every process has devices
+
+    for name, bed in config.beds.items():
+        for device in bed.devices:
+            if why := why_no_board(device.kind, device.options):
+                raise BadConfig(f"{path}: beds.{name}.devices: {device.label}: {why}")

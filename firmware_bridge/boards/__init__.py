@@ -120,3 +120,16 @@ _KINDS: tuple[BoardKind, ...] = (
 )
 
 BOARDS: Mapping[str, BoardKind] = {kind.FACTS.kind: kind for kind in _KINDS}
+
+
+def why_no_board(kind: str, options: Mapping[str, str]) -> str:
+    """Why a device cannot be set up so, or "": no such kind of board, or a wrong option. `auto` listens first."""
+    if kind == "auto":
+        return ""
+    if kind not in BOARDS:
+        return f"there is no board {kind}; there are auto, {', '.join(sorted(BOARDS))}"
+    try:
+        BOARDS[kind].board(options)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -72,7 +72,7 @@ def test_environment_goes_over_the_file(tmp_path, monkeypatch):
         ("[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm-ecg'", "there is no board dm-ecg"),
         (
             "[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm_ecg'\noptions={gain='big'}",
-            "beds.1.devices.0",
+            "beds.1.devices: a: dm_ecg: unknown option",
         ),
         ("what", "not TOML"),
     ],
