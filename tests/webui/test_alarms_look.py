@@ -141,7 +141,7 @@ async def has_room(page: Page) -> None:
             assert wide <= 0.5 or high <= 0.5, (a, one, b, other)
     assert (
         await page.evaluate(
-            CUT_OFF, "#alarms .alarm:first-child .line-1 > .text, .keys .key, .states .state, .tile h2"
+            CUT_OFF, "#alarms .alarm .line-1 > .text, #alarms .alarm, .keys .key, .states .state, .tile h2"
         )
         == []
     )

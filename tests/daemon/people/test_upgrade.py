@@ -1,4 +1,4 @@
-"""A box.db from before there were people opens: tests/databases holds one as the vitald of step 3 left it."""
+"""A box.db of an earlier step opens: tests/databases holds them as the vitald of that step left them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from daemon.store import schema
 from daemon.store.box import BoxFile, ask_box
 from tests.daemon.people._desk import add, enter
 
-DUMP = Path(__file__).parents[2] / "databases" / "box-step-3.sql"
+DUMPS = Path(__file__).parents[2] / "databases"
+
+
+def of_step(step: int, folder: Path) -> Path:
+    db = sqlite3.connect(folder / "box.db")
+    db.execute("PRAGMA foreign_keys = 0")
+    db.execute("PRAGMA auto_vacuum = 2")
+    db.executescript((DUMPS / f"box-step-{step}.sql").read_text(encoding="utf-8"))
+    db.execute(f"PRAGMA application_id = {schema.BOX_APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {step}")
+    db.close()
+    return folder / "box.db"
 
 
 @pytest.fixture
 def of_step_3(tmp_path):
-    db = sqlite3.connect(tmp_path / "box.db")
-    db.execute("PRAGMA foreign_keys = 0")
-    db.execute("PRAGMA auto_vacuum = 2")
-    db.executescript(DUMP.read_text(encoding="utf-8"))
-    db.execute(f"PRAGMA application_id = {schema.BOX_APPLICATION_ID}")
-    db.execute("PRAGMA user_version = 3")
-    db.close()
-    return tmp_path / "box.db"
+    return of_step(3, tmp_path)
 
 
 async def test_everything_of_step_3_is_there_after_the_upgrade_and_the_chain_goes_on(of_step_3):
@@ -49,3 +53,25 @@ async def test_nobody_has_an_account_then_and_the_first_can_be_made(of_step_3, d
         assert (await enter(desk)).held
         assert (await desk.signing.chain()).whole
         assert (await desk.signing.chain()).rows > 5
+
+
+async def test_who_had_an_account_at_step_6_enters_and_nothing_of_it_is_lost(tmp_path, desk_at):
+    path = of_step(6, tmp_path)
+    async with desk_at(tmp_path) as desk:
+        assert (await enter(desk)).held
+        assert not (await enter(desk, password="not the words")).held
+        assert (await desk.signing.chain()).whole
+
+    kept = {
+        "people": 2,
+        "tokens": 1,
+        "ownership": 2,
+        "settings": 1,
+        "ward_limits": 1,
+        "firmware_jobs": 1,
+        "stays": 2,
+    }
+    for table, count in kept.items():
+        assert ask_box(path, lambda db, t=table: db.execute(f"SELECT count(*) FROM {t}").fetchone()) == (
+            count,
+        )

@@ -24,6 +24,7 @@ export class Banner {
     this.narrow = window.matchMedia("(max-width: 700px), (max-height: 560px)");
     this.drawn = "";
     this.spoken = "";
+    new ResizeObserver(() => (this.drawn = "")).observe(this.list); // what stands beside it comes and goes
     this.tests = []; // occurrences of alarm tests that stand here: the box asks every screen (docs/sound.md)
   }
 
@@ -41,14 +42,26 @@ export class Banner {
 
   #chips(picture, state) {
     const alarms = lineOf(picture);
-    const shown = alarms.slice(0, this.narrow.matches ? SHOWN_NARROW : this.shown);
-    this.tests = shown.filter(({ row }) => row.startsWith("test_")).map(({ occurrence }) => occurrence);
-    const drawn = JSON.stringify([state, shown.map(shownOf), alarms.length]);
+    const most = Math.min(alarms.length, this.narrow.matches ? SHOWN_NARROW : this.shown);
+    const drawn = JSON.stringify([state, most, alarms.slice(0, most).map(shownOf), alarms.length]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    const more = alarms.length - shown.length;
+    let count = most;
+    this.#draw(alarms, count, state);
+    while (count > 1 && this.#cuts()) this.#draw(alarms, --count, state);
+  }
+
+  #draw(alarms, count, state) {
+    const shown = alarms.slice(0, count);
+    this.tests = shown.filter(({ row }) => row.startsWith("test_")).map(({ occurrence }) => occurrence);
+    const more = alarms.length - count;
     const rest = state !== "alarms" ? [part("quiet", say(`alarms.${state}`))] : more > 0 ? [part("more", say("page.more", { count: more }))] : [];
     this.list.replaceChildren(...shown.map((alarm, i) => this.#chip(alarm, i === 0)), ...rest);
+  }
+
+  // Whether the name of an alarm does not stand there whole: it is better counted than half read.
+  #cuts() {
+    return [...this.list.querySelectorAll(".alarm")].some((chip) => chip.scrollWidth > chip.clientWidth + 1);
   }
 
   #chip(alarm, first) {
