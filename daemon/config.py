@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from datetime import datetime
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.config_hardware import Hardware
+from daemon.config_seeds import SeedsEnvironment
 from daemon.config_update import Update
 from daemon.config_web import Web
 
@@ -270,27 +269,6 @@ class Assistant(_Table):
     @property
     def is_set(self) -> bool:
         return self.kind != "off" and bool(self.model) and bool(self.url or self.kind == "gemini")
-
-
-class SeedsEnvironment(PydanticBaseSettingsSource):
-    """The names that the application before this one used: BACKEND_UPLOAD_ENABLED, BACKEND_API_URL, BACKEND_API_KEY.
-
-    They make a destination "backend" of kind rest; what the file says of a destination of that name is before them.
-    """
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic-settings names it
-        """Nothing is set field by field."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """The settings that these variables mean."""
-        url = os.environ.get("BACKEND_API_URL", "")
-        if not url or os.environ.get("BACKEND_UPLOAD_ENABLED", "").lower() not in {"1", "true", "yes", "on"}:
-            return {}
-        backend = {"kind": "rest", "url": url}
-        if os.environ.get("BACKEND_API_KEY"):
-            backend["api_key_file"] = "BACKEND_API_KEY"
-        return {"forward": {"destinations": {"backend": backend}}}
 
 
 class Config(BaseSettings):

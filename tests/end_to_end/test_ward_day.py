@@ -162,6 +162,11 @@ def lived(day: Day, made_known) -> dict:
     identity.locator("[name=birth_date]").press("Enter")
     day.page.fill("#confirm-lines", "Sinus tachycardia, seen.")
     day.page.click("#confirm-yes")
+    expect(day.page.locator("#note")).to_have_text("The report is being made anew with your name.")
+    day.page.wait_for_selector(
+        "#list > [data-state=confirmed], #jobs [data-state=failed]", timeout=2 * SLOW_MS
+    )
+    assert day.page.locator("#jobs [data-state=failed]").all_inner_texts() == []
     expect(cards.first).to_have_attribute("data-state", "confirmed")
     second = day.read(cards)
 
