@@ -64,7 +64,7 @@ SLOW = bool(os.environ.get("VITALD_IMAGE_SLOW"))
 """For a machine under load: an emulated daemon that gets no processor for 10 s is no daemon that stands still."""
 
 SMALL = bool(os.environ.get("VITALD_IMAGE_SMALL"))
-"""Whether small.py takes qemu's place where it can: `life` without its record, the starts of `cuts` and `load`."""
+"""Whether small.py takes qemu's place where it can: everything but what needs a network."""
 
 BOOT_S = 2400.0 if SLOW else 900.0
 
@@ -228,16 +228,18 @@ class Boxes:
 
     @contextmanager
     def machine(self, name: str, disk: Path, *, log: Path | None = None, web: int = 0) -> Iterator[Guest]:
-        """A disk in a machine that runs, its pulse oximeter played by this one. Only qemu records writes, and has a network."""
+        """A disk in a machine that runs, its pulse oximeter played by this one. Only qemu has a network."""
         port = self.folder / name / "port"
         port.parent.mkdir(exist_ok=True)
         with ExitStack() as open_:
             open_.enter_context(played("contec7", port))
-            if SMALL and log is None and not web:
+            if SMALL and not web:
                 from tests.image import small
 
                 initrd = small.ram_disk(self._work / "tree", self._work / "small.gz")
-                one: Guest = small.Small(port.parent, disk, initrd, stick=self.stick(), cable=port.resolve())
+                one: Guest = small.Small(
+                    port.parent, disk, initrd, stick=self.stick(), cable=port.resolve(), log=log
+                )
             else:
                 one = Guest(port.parent, disk, stick=self.stick(), log=log, web=web, cable=port.resolve())
             yield open_.enter_context(one)

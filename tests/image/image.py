@@ -4,8 +4,7 @@ Steps: `choice` (which slot GRUB takes), `contained` (which slot is kept and whi
 to the first sample and to waves in a browser), `life` (wrong signatures refused; a second version installed, started and kept; a version
 whose daemon does not start returns by itself), `cuts` (power cuts at random writes of that update, each disk started again), `load` (power
 cuts at random writes of the box at work, most disks looked at, some started). `cuts` and `load` take the writes that `life` has recorded.
-They run under qemu without hardware help; with VITALD_IMAGE_SMALL=1 `life` and the starts after cuts in the minimal machine of small.py, at this
-machine's own speed.
+They run under qemu without hardware help; with VITALD_IMAGE_SMALL=1 all but `start` in the minimal machine of small.py, at this machine's own speed.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def life(made: Boxes) -> list[str]:
     """One box from its first power-on to the return from a broken update; every write of its disk is recorded."""
     wrong: list[str] = []
     base, disk = made.fresh("base", boxes.CABLE), made.folder / "life.img"
-    log = None if boxes.SMALL else made.folder / "life.log"
+    log = made.folder / "life.log"
     subprocess.run(["cp", "--sparse=always", str(base), str(disk)], check=True)
     marks = {}
     with made.machine("life", disk, log=log) as guest:
@@ -127,8 +126,6 @@ def life(made: Boxes) -> list[str]:
 
 def remember(made: Boxes, marks: dict, guest: Guest) -> None:
     """For the steps that cut the supply of this box, where its writes were recorded."""
-    if boxes.SMALL:
-        return
     (made.folder / "life.json").write_text(json.dumps({"marks": marks, "acks": guest.acks}))
 
 

@@ -1,8 +1,8 @@
 """The image's root in a minimal virtual machine: Linux as a program of this machine (Debian's user-mode-linux), which runs at its own speed.
 
 Its disk has the same bytes as under qemu, slots, RAUC, the RAM disk's scripts, systemd and vitald are those of the image. What differs:
-the kernel; and the boot loader, whose choice of a slot (seen under qemu by choice.py) is made here in its place. Its disk forgets what it is
-asked to flush: a log of its writes would say nothing of power cuts. Disks that were cut under qemu can be started here.
+the kernel; and the boot loader, whose choice of a slot (seen under qemu by choice.py) is made here in its place. Its disk is served by qemu's
+storage daemon (storage.py): the disk of that kernel's own forgets what it is asked to flush, and a log of its writes would say nothing of cuts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from daemon.appliance import slots
 from tests.image import boxes
 from tests.image.choice import wanted
 from tests.image.guest import GONE_S, Guest, Silent
+from tests.image.storage import Storage
 
 MODULES = Path("/usr/lib/uml/modules")
 NEEDED = (
@@ -37,7 +39,7 @@ NEEDED = (
     "crypto",
     "lib",
 )
-LOADED = "squashfs overlay vfat nls_cp437 nls_ascii nls_iso8859_1 nls_utf8 loop dm_mod dm_verity autofs4"
+LOADED = "virtio_blk squashfs overlay vfat nls_cp437 nls_ascii nls_iso8859_1 nls_utf8 loop dm_mod dm_verity autofs4"
 MEMORY_MB = 1024
 ESP = boxes.medium.ALIGNED * boxes.medium.MB
 
@@ -82,9 +84,9 @@ def copies(disk: Path) -> list[int]:
     return found
 
 
-def chosen(disk: Path) -> tuple[str, str]:
+def chosen(disk: Path, write: Callable[[int, bytes], None]) -> tuple[str, str]:
     """What slots.cfg does: slot and state of the start, a try less in the copy that was read. A slot whose kernel cannot be read is passed over."""
-    with disk.open("r+b") as file:
+    with disk.open("rb") as file:
         for place in copies(disk):
             file.seek(place)
             try:
@@ -92,16 +94,13 @@ def chosen(disk: Path) -> tuple[str, str]:
                 break
             except ValueError:
                 states = None
-        for name, state in wanted(states):
-            if states is not None and state != "spent":
-                left = slots.Slot(state, states[name].left - 1)
-                states = replace(states, **{name.lower(): left})
-                file.seek(place)
-                file.write(slots.block(states))
-                file.flush()
-                os.fsync(file.fileno())
-            if kernel_is_read(disk, name):
-                return name, state
+    for name, state in wanted(states):
+        if states is not None and state != "spent":
+            left = slots.Slot(state, states[name].left - 1)
+            states = replace(states, **{name.lower(): left})
+            write(place, slots.block(states))
+        if kernel_is_read(disk, name):
+            return name, state
     raise Silent("no slot can be read")
 
 
@@ -129,24 +128,27 @@ def kernel_is_read(disk: Path, name: str) -> bool:
 class Small(Guest):
     """One box; a restart is a new start of the machine, with the slot chosen anew."""
 
-    def __init__(self, folder: Path, disk: Path, initrd: Path, *, stick: Path, cable: Path):
+    def __init__(
+        self, folder: Path, disk: Path, initrd: Path, *, stick: Path, cable: Path, log: Path | None = None
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._disk, self._initrd = folder, disk, initrd
         self._stick, self._cable = stick, cable
         self.console = folder / "console.log"
         self.console.unlink(missing_ok=True)
         self._left, self._number, self.acks, self.installed_at = b"", 0, [], 0
-        self.stick = "/dev/ubdb"
-        self._log, self._agent, self._ends = None, None, False
+        self.stick = "/dev/ubda"
+        self._log, self._agent, self._ends = log, None, False
+        self._storage = Storage(folder, disk, log)
         self.began = time.monotonic()
         self._start()
 
     def _start(self) -> None:
-        slot, state = chosen(self._disk)
+        slot, state = chosen(self._disk, self._storage.write)
         ours, theirs = socket.socketpair()
         out = self.console.open("ab")
-        words = [f"mem={MEMORY_MB}M", "noreboot", f"ubd0={self._disk}", f"initrd={self._initrd}"]
-        words += [f"ubd1r={self._stick}"]
+        words = [f"mem={MEMORY_MB}M", "noreboot", self._storage.option, f"initrd={self._initrd}"]
+        words += [f"ubd0r={self._stick}"]
         words += [f"root=PARTLABEL=root{slot}", "ro", "rootfstype=squashfs", f"rauc.slot={slot}"]
         words += [
             f"vitald.state={state}",
@@ -194,6 +196,7 @@ class Small(Guest):
         self.process.wait(GONE_S)
         if self._agent is not None:
             self._agent.close()
+        self._storage.end()
 
     def power_off(self, within: float = 180.0):
         self._ends = True
