@@ -106,7 +106,6 @@ def life(made: Boxes) -> list[str]:
                 guest,
                 [look for look in boxes.LOOKED if not (boxes.SMALL and look[0] == boxes.MACHINES_WATCHDOG)],
             )
-            guest.run("mount", "-o", "ro", guest.stick, "/mnt")
             wrong += refused(guest, disk)
             guest.ask("acks")
             marks["load"] = guest.logged()
@@ -154,6 +153,7 @@ def refused(guest: Guest, disk: Path) -> list[str]:
 
 
 def install(guest: Guest, name: str) -> tuple[int, str, float]:
+    guest.run("sh", "-c", f"mountpoint -q /mnt || mount -o ro {guest.stick} /mnt")
     began = time.monotonic()
     code, out = guest.run("vitald", "update", "install", f"/mnt/{name}", within=INSTALL_S)
     return code, out, time.monotonic() - began

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 
 BEFORE_S, AFTER_S, LASTS_S = 45.0, 30.0, 12.0
+RANGE_MV = 1.4
+"""What the board that plays them takes about its baseline: a recording of another front end is brought into it, not cut off."""
+
 LABELS = {"(VF": "vf", "(VFL": "vf", "(VFIB": "vf", "(VT": "vt"}
 SETS = ("vfdb", "cudb", "vfdb_train", "cudb_train")
 
@@ -81,12 +84,14 @@ def _cut(record: Path, name: str, onset_s: float, folder: Path) -> Excerpt:
     begin = round((onset_s - BEFORE_S) * header.fs)
     end = round((onset_s + AFTER_S) * header.fs)
     part = wfdb.rdrecord(str(record), sampfrom=begin, sampto=end, channels=[0])
+    volts = np.nan_to_num(part.p_signal - np.nanmedian(part.p_signal))
+    volts *= min(1.0, RANGE_MV / np.percentile(np.abs(volts), 99.5))
     wfdb.wrsamp(
         name,
         fs=header.fs,
         units=["mV"],
         sig_name=["II"],
-        p_signal=np.nan_to_num(part.p_signal),
+        p_signal=volts,
         fmt=["16"],
         adc_gain=[1000.0],
         baseline=[0],
