@@ -59,18 +59,23 @@ def within(listed: list[Entry], start: int, sectors: int) -> list[Entry]:
     ]
 
 
-def cut(base: Path, log: Path, listed: list[Entry], place: int, chance: Random, to: Path) -> tuple[int, int]:
-    """The disk as it is after a cut before entry `place`; how many writes were not flushed, and how many of them are lost."""
+def cut(
+    base: Path, log: Path, listed: list[Entry], place: int, chance: Random, to: Path, *, lies: int = 0
+) -> tuple[int, int]:
+    """The disk as it is after a cut before entry `place`; how many writes were not flushed, and how many of them are lost.
+
+    `lies`: a disk that keeps so many entries to itself whatever it is asked, for a control.
+    """
     to.unlink(missing_ok=True)
     subprocess.run(["cp", "--sparse=always", str(base), str(to)], check=True)
-    flushed = max((i for i in range(place) if listed[i].flags & FLUSH), default=-1)
+    flushed = max((i for i in range(place - lies) if listed[i].flags & FLUSH), default=-1)
     loose = lost = 0
     with log.open("rb") as source, to.open("r+b") as disk:
         for i, entry in enumerate(listed[:place]):
             if not entry.sectors or entry.flags & DISCARD:
                 continue
             keep = entry.sectors
-            if i > flushed and not entry.flags & FUA:
+            if i > flushed and (lies or not entry.flags & FUA):
                 loose += 1
                 if chance.random() < 0.5:
                     lost += 1

@@ -13,6 +13,9 @@ from tests.image.boxes import BOOT_S, Boxes, told
 from tests.image.guest import Silent
 
 SEED = 20
+LIES = 200
+"""Entries of the log that the control's disk keeps to itself."""
+
 TRYING = 4
 """Of the cuts of an update, those between its last byte and the word that the new slot is kept."""
 
@@ -97,26 +100,43 @@ def cut_updates(made: Boxes) -> list[str]:
 
 
 def cut_load(made: Boxes) -> list[str]:
-    """Cuts of a box at work: most data partitions are looked at here (journal replayed by e2fsck, stores by SQLite), some disks are started."""
+    """Cuts of a box at work: most data partitions are looked at here (journal replayed by e2fsck, stores by SQLite), some disks are started.
+
+    The control is a disk that lies: it says that it has flushed, and has not. It must be found out.
+    """
     count = int(os.environ.get("VITALD_IMAGE_LOAD_CUTS", "95"))
-    chance, was = Random(SEED + 1), Remembered(made)
+    was = Remembered(made)
     was.told("load", "load", "updated")
-    base, part, folder = made.folder / "base-data.img", made.folder / "cut-data.img", made.folder / "looked"
-    listed = cuts.within(was.listed, *boxes.data_part(made.folder / "base.img", base))
-    wrong, whole, lost = [], 0, 0
-    for n, place in enumerate(cuts.places(listed, count, chance, was.marks["load"], was.marks["updated"]), 1):
-        _, gone = cuts.cut(base, was.log, listed, place, chance, part)
-        lost += gone
-        found = boxes.looked(part, folder, cuts.acknowledged(was.acks, listed, place))
-        whole += not found
-        wrong += [f"cut {n} before write {place}: {line}" for line in found]
+    wrong = _looked_at(made, was, count)
     told(
         "load: power cuts after which both stores are whole and nothing acknowledged is lost",
-        f"{whole} of {count}; {lost} unsynced writes lost in all",
+        f"{count - len(wrong)} of {count}",
     )
+    control = max(1, count // 5)
+    caught = len(_looked_at(made, was, control, LIES))
+    told("load: control, a disk that lies: cuts after which that is not so", f"{caught} of {control}")
     started = was.starts(
-        "load", was.places(int(os.environ.get("VITALD_IMAGE_LOAD_STARTS", "5")), chance, "load", "updated")
+        "load",
+        was.places(int(os.environ.get("VITALD_IMAGE_LOAD_STARTS", "5")), Random(SEED + 1), "load", "updated"),
     )
     back = sum(bool(one.slot) and not one.wrong for one in started)
     told("load: of the whole image, started again with the same outcome", f"{back} of {len(started)}")
+    wrong += [] if caught else ["no disk that lies was found out: the trial sees nothing"]
     return wrong + [line for one in started for line in one.wrong]
+
+
+def _looked_at(made: Boxes, was: Remembered, count: int, lies: int = 0) -> list[str]:
+    """What is wrong of so many cuts of the data partition, a line a cut."""
+    chance, base, part = Random(SEED + 1), made.folder / "base-data.img", made.folder / "cut-data.img"
+    listed = cuts.within(was.listed, *boxes.data_part(made.folder / "base.img", base))
+    wrong, lost = [], 0
+    for n, place in enumerate(cuts.places(listed, count, chance, was.marks["load"], was.marks["updated"]), 1):
+        _, gone = cuts.cut(base, was.log, listed, place, chance, part, lies=lies)
+        lost += gone
+        found = boxes.looked(part, made.folder / "looked", cuts.acknowledged(was.acks, listed, place))
+        wrong += [f"cut {n} before write {place}: {'; '.join(found)}"] if found else []
+    told(
+        f"load: writes lost by {count} cuts, not flushed{' or kept back by a disk that lies' if lies else ''}",
+        lost,
+    )
+    return wrong
