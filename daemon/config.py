@@ -352,7 +352,7 @@ class Config(BaseSettings):
 
 
 def load(path: Path) -> Config:
-    """The configuration in `path` with the environment over it. Raises `BadConfig`."""
+    """The configuration in `path` with the environment over it. Raises `BadConfig`. Devices are not asked about: `config_devices`."""
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -360,20 +360,9 @@ def load(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path}: not TOML: {error}") from error
     try:
-        config = Config(**table)
+        return Config(**table)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise BadConfig(f"{path}: {key}: {first['msg']}{more}") from None
-    _boards_are_known(path, config)
-    return config
-
-
-def _boards_are_known(path: Path, config: Config) -> None:
-    from firmware_bridge.boards import why_no_board  # not every process has devices
-
-    for name, bed in config.beds.items():
-        for device in bed.devices:
-            if why := why_no_board(device.kind, device.options):
-                raise BadConfig(f"{path}: beds.{name}.devices: {device.label}: {why}")

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from daemon.appliance.whole_file import replace_whole
 from daemon.config import Config
+from daemon.config_devices import wrong_devices
 
 COPY = ".before"
 """Added to the name of the file for the copy of what was."""
@@ -55,11 +56,13 @@ def faults_of(text: str) -> list[Fault]:
         at = re.search(r"line (\d+)", str(error))
         return [Fault(int(at[1]) if at else text.count("\n") + 1, "", str(error))]
     try:
-        Config(**table)
+        config = Config(**table)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         return [Fault(line_of(text, one["loc"]), ".".join(map(str, one["loc"])), one["msg"]) for one in found]
-    return []
+    return [
+        Fault(line_of(text, place), ".".join(map(str, place)), why) for place, why in wrong_devices(config)
+    ]
 
 
 def line_of(text: str, where: tuple[int | str, ...]) -> int:

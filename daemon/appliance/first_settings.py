@@ -23,6 +23,7 @@ from daemon.appliance.config_file import Fault, line_of
 from daemon.appliance.network_setting import Network
 from daemon.appliance.time_setting import Time
 from daemon.config import Config
+from daemon.config_devices import wrong_devices
 from daemon.model.permissions import PEOPLE, Role
 
 FILE_NAME = "vitald-setup.toml"
@@ -179,9 +180,14 @@ def read(text: str, known_as: Sequence[str], present: Mapping[str, Any]) -> Firs
         faults += _said(error, text, mine, own_table)
     tables = {key: whole[key] for key in whole if key in Config.model_fields}
     try:
-        Config(**_merged(present, tables))
+        config = Config(**_merged(present, tables))
     except ValidationError as error:
         faults += _said(error, text, mine, own_table)
+    else:
+        faults += [
+            Fault(_line(text, place, mine, own_table), ".".join(map(str, place)), why)
+            for place, why in wrong_devices(config)
+        ]
     if faults:
         return FirstSettings(faults=tuple(faults))
     return FirstSettings(own, tables)

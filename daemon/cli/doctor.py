@@ -13,6 +13,7 @@ from daemon.appliance.update import status as slots_now
 from daemon.cli import BAD_CONFIGURATION, NOT_WELL, WELL
 from daemon.cli.configured import add_config
 from daemon.config import BadConfig, Config, load
+from daemon.config_devices import refuse_wrong_devices
 from daemon.words import say
 
 
@@ -46,6 +47,7 @@ def surroundings(options: argparse.Namespace) -> Surroundings:
 
     try:
         config = load(options.config)
+        refuse_wrong_devices(config, options.config)
     except BadConfig as error:
         return Surroundings(None, options.config, str(error), quick=options.quick)
     asked = ask_all(config, options.config)

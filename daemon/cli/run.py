@@ -13,6 +13,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
+    from daemon.config_devices import refuse_wrong_devices
     from daemon.main import run_daemon
 
+    refuse_wrong_devices(config, options.config)
     return run_daemon(config, options.config)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,11 +71,6 @@ def test_environment_goes_over_the_file(tmp_path, monkeypatch):
             "[[beds.1.devices]]\nlabel='a'\nport='x'\n[[beds.1.devices]]\nlabel='a'\nport='y'",
             "beds.1.devices",
         ),
-        ("[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm-ecg'", "there is no board dm-ecg"),
-        (
-            "[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm_ecg'\noptions={gain='big'}",
-            "beds.1.devices: a: dm_ecg: unknown option",
-        ),
         ("what", "not TOML"),
     ],
 )
@@ -86,6 +83,35 @@ def test_bad_configuration_exits_78_and_names_the_key(tmp_path, capsys, text, ke
     said = capsys.readouterr().err
     assert key in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        ("kind='dm-ecg'", "there is no board dm-ecg"),
+        ("kind='dm_ecg'\noptions={gain='big'}", "dm_ecg: unknown option"),
+    ],
+)
+def test_a_device_that_no_board_serves_is_named_by_whoever_opens_ports_or_writes_the_file(
+    tmp_path, capsys, device, why
+):
+    path = write(tmp_path, f"[[beds.1.devices]]\nlabel='a'\nport='x'\n{device}")
+
+    assert main(["run", "--config", str(path)]) == 78
+    said = capsys.readouterr().err
+    assert f"beds.1.devices.0: a: {why}" in said
+    assert said.count("\n") == 1
+
+    assert main(["config", "check", "--config", str(path)]) == 78
+    assert f"{path}:1: beds.1.devices.0: a: {why}" in capsys.readouterr().out
+
+
+def test_reading_the_configuration_brings_no_board_into_memory(tmp_path):
+    """The web, the sound and the forwarder read it too, on a small machine, each for itself."""
+    path = write(tmp_path, "[[beds.1.devices]]\nlabel='a'\nport='x'\nkind='dm_ecg'")
+    asked = "import sys, pathlib, daemon.config as c; c.load(pathlib.Path(sys.argv[1])); print([m for m in sys.modules if 'boards' in m])"
+    told = subprocess.run([sys.executable, "-c", asked, path], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
 
 
 def test_missing_file_is_bad_configuration(tmp_path, capsys):

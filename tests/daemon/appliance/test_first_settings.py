@@ -67,6 +67,7 @@ def test_a_box_that_the_file_does_not_know_takes_nothing_of_it():
         ("[box]\n\nname = 'x'\nnmae = 'y'\n", (4, "box.nmae")),
         ("[web]\nport = 99999\n", (2, "web.port")),
         ("\n[wbe]\nport = 1\n", (2, "wbe")),
+        ("\n[[beds.1.devices]]\nlabel = 'a'\nport = 'x'\nkind = 'abacus'\n", (2, "beds.1.devices.0")),
         ("[time]\nzone = 'Europe/Nowhere'\n", (2, "time.zone")),
         ("[time]\nservers = ['a b']\n", (2, "time.servers")),
         ("[network]\ninterface = 'eth0'\nmethod = 'static'\n", (1, "network")),
