@@ -137,14 +137,13 @@ def played(board: str, port: Path) -> Iterator[None]:
         "patient",
     ]
     port.unlink(missing_ok=True)
-    player = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not port.exists() and player.poll() is None:
-            time.sleep(0.1)
-        yield
-    finally:
-        player.terminate()
-        player.wait()
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as player:
+        try:
+            assert player.stdout is not None
+            player.stdout.readline()  # it says where the port is once it is there
+            yield
+        finally:
+            player.terminate()
 
 
 class Boxes:

@@ -4,7 +4,8 @@ Steps: `choice` (which slot GRUB takes), `contained` (which slot is kept and whi
 to the first sample and to waves in a browser), `life` (wrong signatures refused; a second version installed, started and kept; a version
 whose daemon does not start returns by itself), `cuts` (power cuts at random writes of that update, each disk started again), `load` (power
 cuts at random writes of the box at work, most disks looked at, some started). `cuts` and `load` take the writes that `life` has recorded.
-They run under qemu without hardware help; with VITALD_IMAGE_SMALL=1 all but `start` in the minimal machine of small.py, at this machine's own speed.
+`choice` and `start` run under qemu without hardware help, and so do `life`, `cuts` and `load`, which VITALD_IMAGE_SMALL=1 puts into the minimal
+machine of small.py, at this machine's own speed.
 """
 
 from __future__ import annotations

@@ -145,7 +145,11 @@ class Small(Guest):
         self._log, self._agent, self._ends = log, None, False
         self._storage = Storage(folder, disk, log)
         self.began = time.monotonic()
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self._storage.end()
+            raise
 
     def _start(self) -> None:
         slot, state = chosen(self._disk, self._storage.write)

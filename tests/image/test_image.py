@@ -160,8 +160,8 @@ def cutting(tmp_path):
         ],
     )
 
-    def cut(place, seed=0):
-        cuts.cut(base, log, listed, place, Random(seed), tmp_path / "cut.img")
+    def cut(place, seed=0, lies=0):
+        cuts.cut(base, log, listed, place, Random(seed), tmp_path / "cut.img", lies=lies)
         return (tmp_path / "cut.img").read_bytes()
 
     return listed, cut
@@ -182,6 +182,14 @@ def test_what_was_not_flushed_is_there_or_not_or_in_part(cutting):
     assert sector(".", 4) in found
     assert sector("b", 4) in found
     assert any(sector("b") in one and sector(".") in one for one in found), "a write may be cut in its middle"
+
+
+def test_a_disk_that_lies_loses_what_it_was_asked_to_keep(cutting):
+    """The control of the power cuts: flushed and forced through, and still not there."""
+    listed, cut = cutting
+    found = [cut(len(listed), seed, lies=4) for seed in range(40)]
+    assert {one[:512] for one in found} == {sector("a"), sector(".")}
+    assert {one[6 * 512 : 7 * 512] for one in found} == {sector("f"), sector(".")}
 
 
 def test_a_log_that_was_cut_off_itself_has_its_whole_entries(tmp_path):
