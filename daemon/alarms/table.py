@@ -115,6 +115,7 @@ _BOX = (
     Row("box_hot", LOW, when.Failed("heat"), Delay(30), off_s=30),
     Row("memory_short", LOW, when.Failed("memory"), Delay(30), off_s=30),
     Row("recording_stopped", MEDIUM, when.Failed("store"), latch_s=UNTIL_SEEN),
+    Row("nothing_kept", MEDIUM, when.Failed("keeping")),
     Row("recordings_damaged", LOW, when.Failed("store_damaged")),
     Row("disk_full", MEDIUM, when.Failed("disk_full"), Delay(60), covers=("disk_low",)),
     Row("disk_low", LOW, when.Failed("disk"), Delay(60)),

@@ -62,6 +62,8 @@ def disk(box: Surroundings) -> Iterator[Finding]:
         yield found("disk.missing", path=path)
         return
     free_mb = seen.free // 1_000_000
+    if machine.keeps_nothing(box.root):
+        yield found("disk.not_kept")
     if seen.read_only:
         yield found("disk.read_only", path=path)
         return

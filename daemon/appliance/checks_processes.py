@@ -24,7 +24,19 @@ MANY_ITEMS = 500
 
 UNREAD_S = 2.0
 TOLD_ELSEWHERE = frozenset(
-    {"sound", "outputs", "clock", "disk", "disk_full", "heat", "memory", "supply", "power", "cloud"}
+    {
+        "sound",
+        "outputs",
+        "clock",
+        "disk",
+        "disk_full",
+        "keeping",
+        "heat",
+        "memory",
+        "supply",
+        "power",
+        "cloud",
+    }
 )
 """Sources of Facts that a check of its own looks at."""
 

@@ -55,6 +55,7 @@ FINDINGS = MappingProxyType(
         "disk.low": _WARN,
         "disk.inodes": _FAIL,
         "disk.read_only": _FAIL,
+        "disk.not_kept": _FAIL,
         "disk.fails": _FAIL,
         "disk.slow": _WARN,
         "clock.never_set": _FAIL,

@@ -1,4 +1,4 @@
-"""The machine itself as Facts: heat, supply voltage, memory, mains. The alarm table says which of them is an alarm, and when.
+"""The machine itself as Facts: heat, supply voltage, memory, mains, a data partition that cannot be used. The alarm table says which of them is an alarm, and when.
 
 Each is said when it begins and when it is over, with some way between the two, so that a value on the edge does not chatter.
 """
@@ -17,8 +17,8 @@ from daemon.signals.gpio import InputLine
 
 log = logging.getLogger(__name__)
 
-HEAT, SUPPLY, MEMORY, POWER = "heat", "supply", "memory", "power"
-"""Sources of the Facts. POWER: the mains are gone; SUPPLY: what comes is too low a voltage."""
+HEAT, SUPPLY, MEMORY, POWER, KEEPING = "heat", "supply", "memory", "power", "keeping"
+"""Sources of the Facts. POWER: the mains are gone; SUPPLY: what comes is too low a voltage; KEEPING: nothing outlives a restart."""
 
 HOT_C, COOLED_C = 80.0, 75.0
 """A Raspberry Pi slows itself down at 80 to 85 degrees Celsius; amd64 boxes later."""
@@ -118,6 +118,7 @@ class Hardware:
             yield MEMORY, short, f"{memory.available / 1e6:.0f} MB left"
         if self._inputs.mains is not None:
             yield POWER, self._inputs.mains_lost(), ""
+        yield KEEPING, machine.keeps_nothing(self._root), ""
 
 
 def _beyond(value: float | None, high: float, low: float) -> bool | None:

@@ -9,6 +9,9 @@ from pathlib import Path
 THROTTLED = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 """The Raspberry Pi firmware's word (bits: vcgencmd get_throttled)."""
 
+NO_DATA = Path("run/vitald-no-data")
+"""There where the image could not use its data partition at this start (image/disk/laid, local-bottom)."""
+
 UNDER_VOLTAGE_NOW, CAPPED_NOW, THROTTLED_NOW, SOFT_LIMIT_NOW = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 UNDER_VOLTAGE_SINCE, THROTTLED_SINCE = 1 << 16, 1 << 18
 
@@ -67,6 +70,11 @@ def throttled(root: Path = Path("/")) -> int | None:
         return None if not text else int(text, 16)
     except ValueError:
         return None
+
+
+def keeps_nothing(root: Path = Path("/")) -> bool:
+    """Whether what is stored goes with a restart, because the data partition could not be used."""
+    return (root / NO_DATA).exists()
 
 
 def disk(folder: Path) -> Disk | None:

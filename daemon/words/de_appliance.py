@@ -43,6 +43,8 @@ WORDS: dict[str, str] = {
     "doctor.disk.low.do": "Löschen, was nicht zu vitald gehört, oder store.waveform_mb senken.",
     "doctor.disk.inodes": "{path} hat keinen Platz für weitere Dateien ({files} übrig): Datenbanken können ihre nicht anlegen.",
     "doctor.disk.inodes.do": "Den Ordner mit zu vielen Dateien finden (`du --inodes -x {path} | sort -n`) und leeren.",
+    "doctor.disk.not_kept": "Die Datenpartition ist nicht zu gebrauchen: was gespeichert wird, ist im Arbeitsspeicher und nach einem Neustart fort.",
+    "doctor.disk.not_kept.do": "Den Stick mit ihrem Schlüssel (Name VITALDKEY) einstecken, wo sie einen hat, und neu starten; sonst `lsblk -f` und `cat /run/vitald-fsck.log`.",
     "doctor.disk.read_only": "{path} ist nur lesbar eingehängt: nichts wird aufgezeichnet. Eine Karte tut das, wenn sie stirbt.",
     "doctor.disk.read_only.do": "`dmesg | grep -i error` ansehen, sichern, Karte oder Platte ersetzen.",
     "doctor.disk.fails": "{path} ist nicht beschreibbar: {why}.",

@@ -153,6 +153,8 @@ WORDS: dict[str, str] = {
     "fact.supply.help": "Eigenes Netzteil und Kabel der Box verwenden. Technik rufen.",
     "fact.heat": "BOX ZU HEISS",
     "fact.heat.help": "Box freilegen, weg von Wärme. Technik rufen.",
+    "fact.keeping": "NICHTS WIRD BEHALTEN",
+    "fact.keeping.help": "Ein Neustart nimmt Aufzeichnungen und Einstellungen mit. Alarme arbeiten. Technik rufen.",
     "fact.memory": "BOX OHNE FREIEN SPEICHER",
     "fact.memory.help": "Seiten schließen, die niemand ansieht. Technik rufen.",
 }

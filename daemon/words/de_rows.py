@@ -83,6 +83,8 @@ WORDS: dict[str, str] = {
     "alarm.power_lost.check": "Stecker prüfen.",
     "alarm.recording_stopped": "AUFZEICHNUNG STEHT",
     "alarm.recording_stopped.check": "Alarme arbeiten weiter. Technik rufen.",
+    "alarm.nothing_kept": "NICHTS WIRD BEHALTEN",
+    "alarm.nothing_kept.check": "Ein Neustart nimmt Aufzeichnungen und Einstellungen mit. Alarme arbeiten. Technik rufen.",
     "alarm.recordings_damaged": "ALTE AUFZEICHNUNGEN BESCHÄDIGT",
     "alarm.recordings_damaged.check": "Neue werden gespeichert. Technik rufen.",
     "alarm.disk_full": "SPEICHER VOLL",

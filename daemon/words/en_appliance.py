@@ -43,6 +43,8 @@ WORDS: dict[str, str] = {
     "doctor.disk.low.do": "Delete what is not vitald's, or lower store.waveform_mb.",
     "doctor.disk.inodes": "{path} has no room for more files ({files} left): databases cannot make theirs.",
     "doctor.disk.inodes.do": "Find the folder with too many files (`du --inodes -x {path} | sort -n`) and empty it.",
+    "doctor.disk.not_kept": "The data partition cannot be used: what is stored is in memory, and gone with a restart.",
+    "doctor.disk.not_kept.do": "Plug in the stick with its key (label VITALDKEY), where it has one, and start anew; else `lsblk -f` and `cat /run/vitald-fsck.log`.",
     "doctor.disk.read_only": "{path} is mounted read-only: nothing is recorded. A card does that when it dies.",
     "doctor.disk.read_only.do": "Look at `dmesg | grep -i error`, make a backup, replace the card or disk.",
     "doctor.disk.fails": "{path} cannot be written: {why}.",
@@ -225,6 +227,8 @@ WORDS: dict[str, str] = {
     "fact.supply.help": "Use the box's own power supply and cable. Call service.",
     "fact.heat": "BOX TOO HOT",
     "fact.heat.help": "Uncover the box, away from heat. Call service.",
+    "fact.keeping": "NOTHING KEPT",
+    "fact.keeping.help": "A restart takes recordings and settings away. Alarms work. Call service.",
     "fact.memory": "BOX SHORT OF MEMORY",
     "fact.memory.help": "Close pages that nobody looks at. Call service.",
 }

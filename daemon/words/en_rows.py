@@ -84,6 +84,8 @@ WORDS: dict[str, str] = {
     "alarm.power_lost.check": "Check the plug.",
     "alarm.recording_stopped": "RECORDING STOPPED",
     "alarm.recording_stopped.check": "Alarms still work. Call service.",
+    "alarm.nothing_kept": "NOTHING KEPT",
+    "alarm.nothing_kept.check": "A restart takes recordings and settings away. Alarms work. Call service.",
     "alarm.recordings_damaged": "OLD RECORDINGS DAMAGED",
     "alarm.recordings_damaged.check": "New ones are kept. Call service.",
     "alarm.disk_full": "DISK FULL",

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     boot = boot_files(machine, work) if machine.boot == "tryboot" else None
     if not options.bundle_only:
         began = time.monotonic()
-        first_part = medium.first_partition(machine, work / "first.img", work)
+        first_part = medium.first_partition(machine, work / "first.img", work, encrypted=options.encrypted)
         root_mb = KIOSK_ROOT_MB if options.kiosk else ROOT_MB
         disk = medium.disk(
             to / f"{stem}.img", medium.parts(machine, first_part, root, root_mb, DATA_MB, boot)
@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         help="arm64: Debian's raspi-firmware too (component non-free-firmware)",
     )
     parser.add_argument("--ssh-keys", type=Path, metavar="FILE", help="public keys that may sign in as root")
+    parser.add_argument(
+        "--encrypted",
+        action="store_true",
+        help="a box keeps nothing before it has found a key or a TPM to encrypt it with",
+    )
     parser.add_argument("--bundle", action="store_true", help="make the update too")
     parser.add_argument("--bundle-only", action="store_true", help="make the update, and no disk")
     parser.add_argument(

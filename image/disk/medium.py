@@ -33,20 +33,18 @@ class Part:
 
 
 def first_partition(
-    machine: Machine, to: Path, work: Path, *, made: bool = False, key: Path | None = None
+    machine: Machine, to: Path, work: Path, *, made: bool = False, encrypted: bool = False
 ) -> Path:
     """What the firmware reads: the boot loader, the states of the slots, and the word to make the data partition.
 
-    `made`: the data partition is there already. `key`: encrypts it; a key beside what it opens is for those who know what that holds.
+    `made`: the data partition is there already. `encrypted`: it is not made before there is a key or a TPM.
     """
     folder = work / "first"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     slots.write(slots.States(), folder)
     if not made:
-        (folder / "make-data").write_text("")
-    if key is not None:
-        shutil.copyfile(key, folder / "data.key")
+        (folder / "make-data").write_text("encrypted" if encrypted else "")
     if machine.boot == "grub":
         text = (HERE / "amd64/slots.cfg").read_text().replace("@CONSOLE@", machine.console)
         (folder / "slots.cfg").write_text(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -24,6 +23,8 @@ from tests.image.guest import Guest  # noqa: E402
 
 VERSIONS = {"first": "1.0", "good": "2.0", "broken": "3.0"}
 DATA_MB = 900
+UNMADE_MB = 64
+"""Of the data partition in an image as it is written; the first start makes it larger."""
 
 CONFIGURATION = """[box]
 name = "Trial"
@@ -168,22 +169,17 @@ class Boxes:
             made.rename(root)
             told("build: seconds of package, tree and root", round(time.monotonic() - began))
         told("build: MB of the read-only root", round(root.stat().st_size / 1e6))
-        for name in ("good", "broken"):
+        for name, change in (("good", _another_version), ("broken", _broken_version)):
             if not (self._work / f"root-{name}.img").exists():
-                self._changed(name)
+                self._changed(name, change)
         self._bundles()
 
-    def _changed(self, name: str) -> None:
-        """Another version: the same tree with another number, and a daemon that ends at once where it is the broken one."""
+    def _changed(self, name: str, change: Callable[[Path], None]) -> None:
+        """Another root: the same tree with something else in it."""
         other = self._work / f"tree-{name}"
         shutil.rmtree(other, ignore_errors=True)
         subprocess.run(["cp", "-al", str(self._work / "tree"), str(other)], check=True)
-        _put(other / "usr/lib/vitald-image/version", f"{VERSIONS[name]}\n")
-        if name == "broken":
-            main = next((other / "usr/lib/vitald/lib").glob("python3*/site-packages/daemon/main.py"))
-            _put(main, 'raise RuntimeError("this version is broken")\n')
-            for compiled in main.parent.glob("__pycache__/main.*"):
-                compiled.unlink()
+        change(other)
         tree.squashed(
             other, self._work / f"root-{name}.img", int(os.environ["SOURCE_DATE_EPOCH"]), tree.FASTEST
         )
@@ -226,66 +222,85 @@ class Boxes:
         return self.folder / "stick.img"
 
     @contextmanager
-    def machine(self, name: str, disk: Path, *, log: Path | None = None, web: int = 0) -> Iterator[Guest]:
-        """A disk in a machine that runs, its pulse oximeter played by this one. Only qemu has a network."""
-        port = self.folder / name / "port"
+    def machine(
+        self,
+        name: str,
+        disk: Path,
+        *,
+        log: Path | None = None,
+        web: int = 0,
+        stick: Path | None = None,
+        tpm: Path | None = None,
+    ) -> Iterator[Guest]:
+        """A disk in a machine that runs, its pulse oximeter played by this one. Only qemu has a network and a TPM (the socket of one)."""
+        port, stick = self.folder / name / "port", stick or self.stick()
         port.parent.mkdir(exist_ok=True)
         with ExitStack() as open_:
             open_.enter_context(played("contec7", port))
-            if SMALL and not web:
+            if SMALL and not web and tpm is None:
                 from tests.image import small
 
                 initrd = small.ram_disk(self._work / "tree", self._work / "small.gz")
                 one: Guest = small.Small(
-                    port.parent, disk, initrd, stick=self.stick(), cable=port.resolve(), log=log
+                    port.parent, disk, initrd, stick=stick, cable=port.resolve(), log=log
                 )
             else:
-                one = Guest(port.parent, disk, stick=self.stick(), log=log, web=web, cable=port.resolve())
+                one = Guest(port.parent, disk, stick=stick, log=log, web=web, cable=port.resolve(), tpm=tpm)
             yield open_.enter_context(one)
 
     def fresh(self, name: str, configuration: str = CONFIGURATION) -> Path:
         """A disk that was never started, with a simulated device at its bed and an agent on its second serial port."""
         data = self._work / "data"
         shutil.rmtree(data, ignore_errors=True)
-        units = data / "over/etc/systemd/system"
-        (units / "multi-user.target.wants").mkdir(parents=True)
-        (units / "sysinit.target.wants").mkdir()
-        (units / "sockets.target.wants").mkdir()
-        for unit, text in UNITS.items():
-            (units / unit).write_text(text)
-        for wants, unit in (
-            *(
-                (("multi-user.target.wants", "trial-device.service"),)
-                if configuration == CONFIGURATION
-                else ()
-            ),
-            ("sysinit.target.wants", "trial-agent.service"),
-            ("sockets.target.wants", "trial-web.socket"),
-        ):
-            (units / wants / unit).symlink_to(f"../{unit}")
-        if SLOW:
-            # An emulated machine that shares its processors stands still for longer than a real one ever may.
-            (data / "over/etc/systemd/system.conf.d").mkdir()
-            (data / "over/etc/systemd/system.conf.d/90-trial.conf").write_text(
-                "[Manager]\nRuntimeWatchdogSec=90s\nDefaultTimeoutStartSec=30min\n"
-            )
-            fstab = (ROOT / "image/disk/laid/etc/fstab").read_text()
-            (data / "over/etc/fstab").write_text(re.sub(r"device-timeout=\w+", "device-timeout=10min", fstab))
-            for unit, text in PATIENT.items():
-                (units / f"{unit}.d").mkdir()
-                (units / f"{unit}.d/slow.conf").write_text(text)
-        (data / "over/etc/vitald").mkdir()
-        (data / "over/etc/vitald/vitald.toml").write_text(configuration)
-        (data / "over/var/trial").mkdir(parents=True)
-        shutil.copy(HERE / "agent.py", data / "over/var/trial")
-        for place in [data, *data.rglob("*")]:
-            if not place.is_symlink():
-                place.chmod(0o755 if place.is_dir() else 0o644)
+        lay(data / "over", configuration)
         made = medium.data_partition(self._work / "data.img", DATA_MB, data)
         first = medium.first_partition(self._machine, self._work / "first.img", self._work, made=True)
         listed = medium.parts(self._machine, first, self._work / "root-first.img", ROOT_MB, DATA_MB)
         listed[-1] = medium.Part("data", DATA_MB, "L", made)
         return medium.disk(self.folder / f"{name}.img", listed)
+
+    def unmade(self, name: str, *, encrypted: bool = False) -> Path:
+        """A disk as `./dev image` writes it, on a larger medium: its data partition is to be made. The root has what `fresh` has in data."""
+        root = self._work / "root-agent.img"
+        if not root.exists():
+            self._changed("agent", lambda tree_: lay(tree_, CABLE))
+        first = medium.first_partition(
+            self._machine, self._work / "first.img", self._work, encrypted=encrypted
+        )
+        disk = medium.disk(
+            self.folder / f"{name}.img", medium.parts(self._machine, first, root, ROOT_MB, UNMADE_MB)
+        )
+        with disk.open("ab") as file:
+            file.truncate(disk.stat().st_size + DATA_MB * medium.MB)
+        return disk
+
+
+def lay(over: Path, configuration: str) -> None:
+    """What a trial adds to a box, over its root or in it."""
+    units, wants = Path("etc/systemd/system"), [("sysinit.target", "trial-agent.service")]
+    wants.append(("sockets.target", "trial-web.socket"))
+    if configuration == CONFIGURATION:
+        wants.append(("multi-user.target", "trial-device.service"))
+    files = {units / unit: text for unit, text in UNITS.items()}
+    files[Path("etc/vitald/vitald.toml")] = configuration
+    files[Path("var/trial/agent.py")] = (HERE / "agent.py").read_text()
+    if SLOW:
+        # An emulated machine that shares its processors stands still for longer than a real one ever may.
+        files[Path("etc/systemd/system.conf.d/90-trial.conf")] = (
+            "[Manager]\nRuntimeWatchdogSec=90s\nDefaultTimeoutStartSec=30min\n"
+        )
+        fstab = (ROOT / "image/disk/laid/etc/fstab").read_text()
+        files[Path("etc/fstab")] = re.sub(r"device-timeout=\w+", "device-timeout=10min", fstab)
+        files |= {units / f"{unit}.d/slow.conf": text for unit, text in PATIENT.items()}
+    for place, text in files.items():
+        (over / place).parent.mkdir(parents=True, exist_ok=True)
+        (over / place).unlink(missing_ok=True)
+        (over / place).write_text(text)
+        (over / place).chmod(0o644)
+    for wanted_by, unit in wants:
+        link = over / units / f"{wanted_by}.wants" / unit
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(f"../{unit}")
 
 
 def slot_b() -> tuple[int, int]:
@@ -293,88 +308,20 @@ def slot_b() -> tuple[int, int]:
     return (medium.ALIGNED + MACHINES["amd64"].first_mb + ROOT_MB) * medium.MB, ROOT_MB * medium.MB
 
 
+def _another_version(tree_: Path) -> None:
+    _put(tree_ / "usr/lib/vitald-image/version", f"{VERSIONS['good']}\n")
+
+
+def _broken_version(tree_: Path) -> None:
+    """Its daemon ends at once."""
+    _put(tree_ / "usr/lib/vitald-image/version", f"{VERSIONS['broken']}\n")
+    main = next((tree_ / "usr/lib/vitald/lib").glob("python3*/site-packages/daemon/main.py"))
+    _put(main, 'raise RuntimeError("this version is broken")\n')
+    for compiled in main.parent.glob("__pycache__/main.*"):
+        compiled.unlink()
+
+
 def _put(path: Path, text: str) -> None:
     """A file of its own in the place of one that is linked from another tree."""
     path.unlink()
     path.write_text(text)
-
-
-# --- what is looked at after a cut -------------------------------------------------------------------------------
-
-
-def compared(guest, ack: dict) -> list[str]:
-    """What a box that was started after a cut says of its stores, against what it had acknowledged."""
-    wrong = [
-        f"{path}: {rows}"
-        for path, rows in guest.ask("sound", within=300)["sound"].items()
-        if rows != [["ok"]]
-    ]
-    if ack:
-        rows = guest.ask("ask", sql=_kept(ack), within=120)["rows"]
-        wrong += _missing(ack, rows[0] if isinstance(rows, list) and rows else rows)
-    return wrong
-
-
-def data_part(disk: Path, to: Path) -> tuple[int, int]:
-    """A disk's data partition as a file; the sector where it begins, and how many it has."""
-    start = medium.ALIGNED + MACHINES["amd64"].first_mb + 2 * ROOT_MB
-    to.unlink(missing_ok=True)
-    words = ["dd", f"if={disk}", f"of={to}", "bs=1M", f"skip={start}", f"count={DATA_MB}"]
-    subprocess.run([*words, "conv=sparse", "status=none"], check=True)
-    with to.open("ab") as file:
-        file.truncate(DATA_MB * medium.MB)
-    return start * medium.MB // 512, DATA_MB * medium.MB // 512
-
-
-def looked(part: Path, folder: Path, ack: dict) -> list[str]:
-    """The same of a data partition that was not started: its journal is replayed by e2fsck, the stores are opened by SQLite here."""
-    folder.mkdir(parents=True, exist_ok=True)
-    checked = subprocess.run(["e2fsck", "-p", str(part)], capture_output=True, text=True, check=False)
-    if checked.returncode > 1:
-        return [f"the file system needs a person: {checked.stdout.strip()[-300:]}"]
-    wrong = []
-    for name in ("vitald.db", "box.db"):
-        for end in ("", "-wal"):
-            to = folder / f"{name}{end}"
-            to.unlink(missing_ok=True)
-            subprocess.run(
-                ["debugfs", "-R", f"dump /over/var/lib/vitald/{name}{end} {to}", str(part)],
-                capture_output=True,
-                check=False,
-            )
-            if not to.exists() or (end and not to.stat().st_size):
-                to.unlink(missing_ok=True)
-        (folder / f"{name}-shm").unlink(missing_ok=True)
-        if not (folder / name).exists():
-            wrong.append(f"{name} is not there")
-            continue
-        db = sqlite3.connect(folder / name)
-        try:
-            found = db.execute("PRAGMA integrity_check").fetchall()
-            if found != [("ok",)]:
-                wrong.append(f"{name}: {found[:3]}")
-            if name == "vitald.db" and ack:
-                wrong += _missing(ack, db.execute(_kept(ack)).fetchone())
-        except sqlite3.DatabaseError as error:
-            wrong.append(f"{name}: {error}")
-        finally:
-            db.close()
-    return wrong
-
-
-def _kept(ack: dict) -> str:
-    return (
-        f"SELECT (SELECT total(n) FROM chunks WHERE place <= {ack['place'] or 0}), "
-        f"(SELECT count(*) FROM events WHERE id <= {ack['events'] or 0})"
-    )
-
-
-def _missing(ack: dict, kept) -> list[str]:
-    if isinstance(kept, str) or kept is None:
-        return [f"the store cannot be asked: {kept}"]
-    wrong = []
-    if kept[0] < (ack["samples"] or 0):
-        wrong.append(f"{ack['samples']} samples were acknowledged, {kept[0]:.0f} are there")
-    if kept[1] < (ack["rows"] or 0):
-        wrong.append(f"{ack['rows']} events were acknowledged, {kept[1]} are there")
-    return wrong

@@ -40,6 +40,7 @@ class Guest:
         log: Path | None = None,
         web: int = 0,
         cable: Path | None = None,
+        tpm: Path | None = None,
     ):
         self.folder = folder
         self.console = folder / "console.log"
@@ -59,14 +60,14 @@ class Guest:
             old.unlink(missing_ok=True)
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", *self._words(disk, variables, stick, log, web, cable)],
+            ["qemu-system-x86_64", *self._words(disk, variables, stick, log, web, cable, tpm)],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(folder / "qemu.err").open("w"),
         )
 
-    def _words(self, disk, variables, stick, log, web, cable):
+    def _words(self, disk, variables, stick, log, web, cable, tpm):
         inner = f"driver=raw,node-name=inner,file.driver=file,file.filename={disk},file.locking=off"
         words = [
             "-machine",
@@ -110,6 +111,9 @@ class Guest:
         ]
         if cable is not None:
             words += ["-chardev", f"serial,id=cable,path={cable}", "-device", "pci-serial,chardev=cable"]
+        if tpm is not None:
+            words += ["-chardev", f"socket,id=tpm,path={tpm}", "-tpmdev", "emulator,id=tpm0,chardev=tpm"]
+            words += ["-device", "tpm-crb,tpmdev=tpm0"]
         words += ["-display", "none", "-monitor", "none", "-serial", f"file:{self.console}"]
         return [*words, "-serial", f"unix:{self._socket},server=on,wait=off"]
 

@@ -1,10 +1,11 @@
 """The image in virtual machines: started, updated, broken, cut off from its supply. `python -m tests.image.image STEP ...` runs a part alone.
 
 Steps: `choice` (which slot GRUB takes), `contained` (which slot is kept and which is left: the same tree in a container), `start` (power-on
-to the first sample and to waves in a browser), `life` (wrong signatures refused; a second version installed, started and kept; a version
+to the first sample and to waves in a browser), `first` (the data partition that a box makes: plain, cut off meanwhile, with a key), `tpm` (with
+a TPM's key), `life` (wrong signatures refused; a second version installed, started and kept; a version
 whose daemon does not start returns by itself), `cuts` (power cuts at random writes of that update, each disk started again), `load` (power
 cuts at random writes of the box at work, most disks looked at, some started). `cuts` and `load` take the writes that `life` has recorded.
-`choice` and `start` run under qemu without hardware help, and so do `life`, `cuts` and `load`, which VITALD_IMAGE_SMALL=1 puts into the minimal
+`choice`, `start` and `tpm` run under qemu without hardware help, and so do the others, which VITALD_IMAGE_SMALL=1 puts into the minimal
 machine of small.py, at this machine's own speed.
 """
 
@@ -19,7 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.image import boxes, choice, contained, power, screen
+from tests.image import boxes, choice, contained, data_partition, power, screen
 from tests.image.boxes import BOOT_S, VERSIONS, Boxes, told
 from tests.image.guest import Guest, Silent, free_port
 
@@ -242,6 +243,8 @@ STEPS = {
     "choice": choose,
     "contained": contain,
     "start": started,
+    "first": data_partition.first_starts,
+    "tpm": data_partition.with_a_tpm,
     "life": life,
     "cuts": power.cut_updates,
     "load": power.cut_load,

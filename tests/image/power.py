@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
 
-from tests.image import boxes, cuts
+from tests.image import after_a_cut, cuts
 from tests.image.boxes import BOOT_S, Boxes, told
 from tests.image.guest import Silent
 
@@ -61,7 +61,7 @@ class Remembered:
                 took = again.hello(BOOT_S)
                 up_s = again.ask("first", within=BOOT_S)["up_s"]
                 now = again.slot()
-                wrong = boxes.compared(again, cuts.acknowledged(self.acks, self.listed, place))
+                wrong = after_a_cut.compared(again, cuts.acknowledged(self.acks, self.listed, place))
         except Silent as error:
             return Started("", lost, [f"before write {place}: {error}"])
         finally:
@@ -128,12 +128,12 @@ def cut_load(made: Boxes) -> list[str]:
 def _looked_at(made: Boxes, was: Remembered, count: int, lies: int = 0) -> list[str]:
     """What is wrong of so many cuts of the data partition, a line a cut."""
     chance, base, part = Random(SEED + 1), made.folder / "base-data.img", made.folder / "cut-data.img"
-    listed = cuts.within(was.listed, *boxes.data_part(made.folder / "base.img", base))
+    listed = cuts.within(was.listed, *after_a_cut.data_part(made.folder / "base.img", base))
     wrong, lost = [], 0
     for n, place in enumerate(cuts.places(listed, count, chance, was.marks["load"], was.marks["updated"]), 1):
         _, gone = cuts.cut(base, was.log, listed, place, chance, part, lies=lies)
         lost += gone
-        found = boxes.looked(part, made.folder / "looked", cuts.acknowledged(was.acks, listed, place))
+        found = after_a_cut.looked(part, made.folder / "looked", cuts.acknowledged(was.acks, listed, place))
         wrong += [f"cut {n} before write {place}: {'; '.join(found)}"] if found else []
     told(
         f"load: writes lost by {count} cuts, not flushed{' or kept back by a disk that lies' if lies else ''}",

@@ -39,7 +39,7 @@ NEEDED = (
     "crypto",
     "lib",
 )
-LOADED = "virtio_blk squashfs overlay vfat nls_cp437 nls_ascii nls_iso8859_1 nls_utf8 loop dm_mod dm_verity autofs4"
+LOADED = "virtio_blk squashfs overlay vfat nls_cp437 nls_ascii nls_iso8859_1 nls_utf8 loop dm_mod dm_crypt xts dm_verity autofs4"
 WRITE_BACK = 'ACTION=="add", KERNEL=="vda", ATTR{cache_type}="write back"\n'
 """The storage daemon's disk writes through until it is told not to: as a disk with a cache, it is asked to flush."""
 

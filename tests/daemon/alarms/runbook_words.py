@@ -200,6 +200,15 @@ TECHNICAL = {
             "daemon.says",
         ),
     ),
+    "nothing_kept": Care(
+        "The data partition could not be used when the box started: it is locked, damaged or away. Everything is in memory until the next start.",
+        (
+            "Is it encrypted: plug in the stick with its key (label VITALDKEY), and start the box anew (`systemctl reboot`) when somebody stands at the bed.",
+            "`lsblk -f` and `cat /run/vitald-fsck.log`: whether the partition is there, and what its check said.",
+            "A card that fails: `vitald backup FILE` to another disk keeps what is in memory; change the card, `vitald restore FILE`.",
+        ),
+        ("disk.not_kept",),
+    ),
     "recordings_damaged": Care(
         "A database was damaged and moved aside. A new one records; what can be read of the old one comes over by itself.",
         (

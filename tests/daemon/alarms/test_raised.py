@@ -32,6 +32,7 @@ SAID = {
     "supply": "daemon/appliance/hardware.py",
     "heat": "daemon/appliance/hardware.py",
     "memory": "daemon/appliance/hardware.py",
+    "keeping": "daemon/appliance/hardware.py",
     "store": "daemon/store/writer.py",
     "store_damaged": "daemon/store/writer.py",
     "disk": "daemon/store/upkeep.py",

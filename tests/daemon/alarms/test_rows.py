@@ -242,6 +242,7 @@ SCRIPTS = {
     "box_hot": fact("heat"),
     "memory_short": fact("memory"),
     "recording_stopped": fact("store"),
+    "nothing_kept": fact("keeping"),
     "recordings_damaged": fact("store_damaged"),
     "disk_full": fact("disk_full"),
     "disk_low": fact("disk"),

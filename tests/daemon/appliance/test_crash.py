@@ -116,7 +116,7 @@ def test_no_planted_name_leaves(canary):
         assert part not in text or part.isdecimal(), part
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(min_size=4, max_size=40).filter(lambda t: not t.isascii() or len(t) > 12))
 def test_no_text_at_all_leaves(canary):
     text = text_of(fails(canary), KeyError(canary), ValueError(f"{canary}!"), OSError(canary))

@@ -137,6 +137,14 @@ def test_a_disk_that_is_full_that_is_read_only_and_that_has_no_room_for_files(co
     assert ids("disk", box(path)) == ["disk.read_only"]
 
 
+def test_a_data_partition_that_could_not_be_used(config, tmp_path):
+    path = config()
+    (tmp_path / "box/run").mkdir(parents=True)
+    assert ids("disk", box(path, root=tmp_path / "box")) == []
+    (tmp_path / "box" / machine.NO_DATA).touch()
+    assert ids("disk", box(path, root=tmp_path / "box")) == ["disk.not_kept"]
+
+
 def test_a_disk_that_is_not_there_that_is_slow_and_that_fails(config, tmp_path):
     path = config("[store]\nkeep_free_mb = 0\n")
 

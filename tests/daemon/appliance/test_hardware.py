@@ -63,6 +63,12 @@ def test_what_is_bad_is_said_once_and_is_over_only_when_it_is_well_beyond(root, 
     assert told == [(source, FactState.FAILED), (source, FactState.OK)]
 
 
+def test_a_data_partition_that_could_not_be_used_at_the_start_is_said(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / machine.NO_DATA).touch()
+    assert looked(tmp_path, lambda: None, lambda: None) == [("keeping", FactState.FAILED)]
+
+
 def test_a_machine_that_tells_nothing_says_nothing(tmp_path):
     assert looked(tmp_path, lambda: None) == []
 

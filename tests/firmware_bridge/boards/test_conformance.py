@@ -154,7 +154,7 @@ def test_one_byte_at_a_time_gives_the_same_frames(kind):
 
 
 @every_board
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     cuts=st.lists(st.integers(0, 12_000), max_size=40), seed=st.integers(0, 10_000), hits=st.integers(0, 12)
 )
@@ -201,7 +201,7 @@ def test_one_harmed_byte_costs_only_its_own_packet(kind, harm):
 
 
 @every_board
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_many_dropped_bytes_cost_only_the_packets_they_hit(kind, data):
     ideal = packets(kind, 40)
@@ -255,7 +255,7 @@ def test_a_mutated_stream_never_raises_and_is_bounded(kind, seed):
 
 
 @every_board
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(chunks=st.lists(st.tuples(st.binary(max_size=200), st.integers(0, 3 * NS)), max_size=20))
 def test_an_open_board_survives_any_bytes_at_any_time(kind, chunks):
     board = BOARDS[kind].board({})

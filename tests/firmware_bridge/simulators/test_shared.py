@@ -13,7 +13,7 @@ from firmware_bridge.simulators.source import FLOW, PLETH
 ALONE = Patient(100.0, seed=3).take(800)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60)), max_size=12))
 def test_every_reader_gets_what_one_alone_would_get(reads):
     shared = Shared(Patient(100.0, seed=3))

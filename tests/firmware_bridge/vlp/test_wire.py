@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.vlp import cobs, messages
@@ -183,7 +183,6 @@ def test_a_zero_that_is_lost_or_hit_costs_no_frame(harm):
     assert sum(p.size for p in opened(joint)) == len(joint)
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 400), max_size=12), seed=st.integers(0, 1000))
 def test_any_cut_gives_the_same_frames_and_every_byte_is_counted(cuts, seed):
     draw = random.Random(seed)
