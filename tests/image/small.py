@@ -38,6 +38,7 @@ NEEDED = (
     "drivers/md",
     "crypto",
     "lib",
+    "security",
 )
 LOADED = "virtio_blk squashfs overlay vfat nls_cp437 nls_ascii nls_iso8859_1 nls_utf8 loop dm_mod dm_crypt xts dm_verity autofs4"
 WRITE_BACK = 'ACTION=="add", KERNEL=="vda", ATTR{cache_type}="write back"\n'
