@@ -56,18 +56,18 @@ def _plain(made: Boxes) -> list[str]:
 
 def _with_a_stick(made: Boxes) -> list[str]:
     """The stick must be there at each start; without it the box watches over its beds, and has its data again with it."""
-    disk, stick = made.unmade("stick"), _key_stick(made)
-    with made.machine("stick", disk, stick=stick) as guest:
+    disk, stick = made.unmade("locked"), _key_stick(made)
+    with made.machine("locked", disk, stick=stick) as guest:
         guest.hello(BOOT_S)
         wrong = _keeps(guest, "with a key on a stick", locked=True)
         guest.run("touch", "/data/kept")
         guest.power_off(OFF_S)
     wrong += _word_taken_away(disk)
-    with made.machine("stick", disk) as guest:
+    with made.machine("locked", disk) as guest:
         guest.hello(BOOT_S)
         wrong += _keeps_nothing(guest, "the stick is away")
         guest.power_off(OFF_S)
-    with made.machine("stick", disk, stick=stick) as guest:
+    with made.machine("locked", disk, stick=stick) as guest:
         guest.hello(BOOT_S)
         wrong += _keeps(guest, "the stick is there again", locked=True)
         if guest.run("test", "-e", "/data/kept")[0]:
