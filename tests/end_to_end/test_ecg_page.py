@@ -56,9 +56,14 @@ def test_ventricular_beats_have_their_letter_and_st_stands_on_its_tile_and_in_th
     page.goto(box.url)
     page.wait_for_function("() => document.documentElement.dataset.beats?.includes('V')", timeout=LONG_MS)
     page.wait_for_function(
-        "() => document.querySelector('#st .source').textContent.startsWith('V3 ')", timeout=LONG_MS
+        """() => {
+          const value = document.querySelector('#st .value').innerText;
+          window.seenSt = value;  // what stands there now may be gone when it is asked for again
+          return document.querySelector('#st .source').textContent.startsWith('V3 ') && value !== '--';
+        }""",
+        timeout=LONG_MS,
     )
-    shows_st = float(page.inner_text("#st .value").replace("−", "-"))
+    shows_st = float(page.evaluate("window.seenSt").replace("−", "-"))
     page.click("#st .open")
     rows = page.query_selector_all('#sheet-ecg [data-group="st"] tbody tr')
     by_lead = {row.query_selector("th").text_content(): row.query_selector_all("td") for row in rows}

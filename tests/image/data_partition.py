@@ -16,8 +16,8 @@ from tests.image.guest import Guest, Silent
 PART = "/dev/disk/by-partlabel/data"
 OPENED = "/dev/mapper/vitald-data"
 SEED = 7
-OFF_S = 900.0
-"""Within which a machine under emulation and load ends, when it is told to."""
+SLOW_S = 900.0
+"""Within which a machine under emulation and load ends when it is told to, and its doctor has looked."""
 
 
 def first_starts(made: Boxes) -> list[str]:
@@ -33,7 +33,7 @@ def _plain(made: Boxes) -> list[str]:
         guest.hello(BOOT_S)
         end = guest.logged()
         wrong = _keeps(guest, "plain", locked=False)
-        guest.power_off(OFF_S)
+        guest.power_off(SLOW_S)
     wrong += _word_taken_away(disk)
     listed = cuts.entries(log)
     count, chance = int(os.environ.get("VITALD_IMAGE_FIRST_CUTS", "5")), Random(SEED)
@@ -61,18 +61,18 @@ def _with_a_stick(made: Boxes) -> list[str]:
         guest.hello(BOOT_S)
         wrong = _keeps(guest, "with a key on a stick", locked=True)
         guest.run("touch", "/data/kept")
-        guest.power_off(OFF_S)
+        guest.power_off(SLOW_S)
     wrong += _word_taken_away(disk)
     with made.machine("locked", disk) as guest:
         guest.hello(BOOT_S)
         wrong += _keeps_nothing(guest, "the stick is away")
-        guest.power_off(OFF_S)
+        guest.power_off(SLOW_S)
     with made.machine("locked", disk, stick=stick) as guest:
         guest.hello(BOOT_S)
         wrong += _keeps(guest, "the stick is there again", locked=True)
         if guest.run("test", "-e", "/data/kept")[0]:
             wrong.append("the stick is there again: what was kept is gone")
-        guest.power_off(OFF_S)
+        guest.power_off(SLOW_S)
     return wrong
 
 
@@ -81,11 +81,11 @@ def _only_encrypted(made: Boxes) -> list[str]:
     with made.machine("asked", disk) as guest:
         guest.hello(BOOT_S)
         wrong = _keeps_nothing(guest, "encryption asked for, no key")
-        guest.power_off(OFF_S)
+        guest.power_off(SLOW_S)
     with made.machine("asked", disk, stick=stick) as guest:
         guest.hello(BOOT_S)
         wrong += _keeps(guest, "encryption asked for, then a key", locked=True)
-        guest.power_off(OFF_S)
+        guest.power_off(SLOW_S)
     return wrong
 
 
@@ -110,7 +110,7 @@ def with_a_tpm(made: Boxes) -> list[str]:
             if what != "first start with a TPM" and own and guest.run("test", "-e", "/data/kept")[0]:
                 wrong.append(f"{what}: what was kept is gone")
             guest.run("sh", "-c", "touch /data/kept; sync")
-            guest.power_off(OFF_S)
+            guest.power_off(SLOW_S)
     return wrong
 
 
@@ -144,7 +144,7 @@ def _keeps_nothing(guest: Guest, what: str) -> list[str]:
     up_s = guest.ask("first", within=BOOT_S)["up_s"]
     if up_s is None:
         wrong.append(f"{what}: no sample arrives")
-    code, doctor = guest.run("vitald", "doctor", "--quick", within=300)
+    code, doctor = guest.run("vitald", "doctor", "--quick", within=SLOW_S)
     said = [line for line in doctor.splitlines() if "gone with a restart" in line]
     if code == 0 or not said:
         wrong.append(f"{what}: `vitald doctor` ends with {code} and says: {doctor}")
