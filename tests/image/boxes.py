@@ -277,8 +277,8 @@ class Boxes:
 
 def lay(over: Path, configuration: str) -> None:
     """What a trial adds to a box, over its root or in it."""
-    units, wants = Path("etc/systemd/system"), [("sysinit.target", "trial-agent.service")]
-    wants.append(("sockets.target", "trial-web.socket"))
+    units = Path("etc/systemd/system")
+    wants = [("sysinit.target", "trial-agent.service"), ("sockets.target", "trial-web.socket")]
     if configuration == CONFIGURATION:
         wants.append(("multi-user.target", "trial-device.service"))
     files = {units / unit: text for unit, text in UNITS.items()}
